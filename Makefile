@@ -1,0 +1,32 @@
+# Everything starts from `python3`, `pip` and `make`; each target installs what it needs into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help install lint test demo clean
+help:
+	@echo "make demo   the whole path on real digits: train, store, query, reorder (2 minutes)"
+	@echo "make test   every test, on the embedded servers and on external ones where they answer"
+	@echo "make lint   ruff, mypy, sqlfluff"
+	@echo "make clean  remove .venv and caches (no data)"
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --processes 2 tracker/sql
+
+test: install
+	$(BIN)/python -m pytest
+
+demo: install
+	$(BIN)/python demo/demo.py
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

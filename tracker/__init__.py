@@ -1,0 +1,1 @@
+"""How each training example is learned: a database-backed tracker and curriculum API."""

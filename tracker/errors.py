@@ -1,0 +1,56 @@
+"""The errors that a user of `tracker` can meet.
+
+Every message says what is wrong, which value, and what to do next. The command line prints
+the message on one line; a `UsageError` ends it with exit code 2, any other with 1.
+"""
+
+from collections.abc import Iterable
+
+
+class TrackerError(Exception):
+    """Base class of everything that `tracker` raises on purpose."""
+
+
+class UsageError(TrackerError):
+    """The request cannot be carried out as given: an unknown name, a value out of range."""
+
+
+class NotFoundError(UsageError):
+    """A named thing (ensemble, dataset, example) does not exist."""
+
+
+class DatasetUnavailableError(UsageError):
+    """The dataset's files are neither on disk nor downloadable from here."""
+
+
+class DatasetMismatchError(TrackerError):
+    """A dataset with a known name has other examples, another order or other labels."""
+
+
+class DatabaseUnavailableError(UsageError):
+    """No connection to the database could be made."""
+
+
+class BrokerUnavailableError(UsageError):
+    """No connection to the message broker could be made."""
+
+
+class SchemaMismatchError(TrackerError):
+    """The database is at another revision than this version of the code."""
+
+
+class ServerError(TrackerError):
+    """An embedded server could not be started or stopped."""
+
+
+class RunLostError(TrackerError):
+    """This attempt no longer owns its run: it was reaped, cancelled or claimed again."""
+
+
+class ReplayError(TrackerError):
+    """A repeated evaluation disagrees with what is already recorded."""
+
+
+def choice_error(what: str, value: object, choices: Iterable[object]) -> UsageError:
+    """`UsageError` for a value that is none of `choices`, listing them."""
+    return UsageError(f"unknown {what} {value!r}: choose one of {', '.join(map(str, choices))}")

@@ -1,0 +1,65 @@
+"""Where things are: addresses and timings, from the environment (`TRACKER_*`).
+
+What is trained is never configured here: that is a spec (`tracker.specs`), stored with the
+ensemble.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tracker.errors import UsageError
+
+
+class Settings(BaseSettings):
+    """Addresses and timings of one installation.
+
+    With no address given, PostgreSQL and Valkey run from wheels under `home`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TRACKER_", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("tracker"),
+        description="Folder of the embedded servers, of downloaded data and of logs.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None, description="postgresql://user:password@host:port/database; embedded if unset."
+    )
+    broker_url: SecretStr | None = Field(
+        default=None, description="redis://:password@host:port/number; embedded if unset."
+    )
+    data_dir: Path | None = Field(
+        default=None, description="Folder of the datasets' files; `home`/data if unset."
+    )
+    queue: str = Field(default="tracker", description="Name of the Celery queue.")
+    threads: PositiveInt | None = Field(
+        default=None,
+        description="CPU threads of one worker; all cores if unset. A run repeats its bits only "
+        "with the same number.",
+    )
+    heartbeat_seconds: PositiveFloat = Field(
+        default=5.0, description="How often a training worker says that it is alive."
+    )
+    stale_seconds: PositiveFloat = Field(
+        default=60.0, description="Silence after which a run is taken from its worker."
+    )
+
+    @property
+    def data_folder(self) -> Path:
+        """Folder in which dataset files are looked for and downloaded to."""
+        return self.data_dir if self.data_dir is not None else self.home / "data"
+
+
+@cache
+def get_settings() -> Settings:
+    """The process's settings, read once from the environment."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "TRACKER_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise UsageError(f"{name}: {first['msg']}") from None

@@ -1,0 +1,193 @@
+"""What an ensemble trains: frozen, validated, hashed, stored as JSON with the ensemble."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PlainSerializer,
+    PositiveFloat,
+    PositiveInt,
+)
+
+from tracker.errors import UsageError, choice_error
+
+SPAN_PATTERN = re.compile(r"(\d+)\s*(epochs?|steps?)")
+MAX_SEED = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Span:
+    """A length of training: a number of epochs or of optimizer steps; `7000steps`, `1epoch`."""
+
+    count: int
+    unit: Literal["epoch", "step"]
+
+    @classmethod
+    def parse(cls, text: object) -> "Span":
+        """The span that `text` names.
+
+        Raises
+        ------
+        UsageError
+            If it is not a positive whole number followed by `epochs` or `steps`.
+        """
+        if isinstance(text, Span):
+            return text
+        match = SPAN_PATTERN.fullmatch(str(text).strip())
+        if match is None or int(match[1]) < 1:
+            raise UsageError(f"not a length of training: {text!r}; write 1epoch, 20epochs, 50steps")
+        return cls(int(match[1]), "epoch" if match[2].startswith("epoch") else "step")
+
+    def __str__(self) -> str:
+        return f"{self.count}{self.unit}{'' if self.count == 1 else 's'}"
+
+    def steps(self, steps_per_epoch: int) -> int:
+        """The span in optimizer steps."""
+        return self.count if self.unit == "step" else self.count * steps_per_epoch
+
+
+def _parse_span(value: object) -> Span:
+    try:
+        return Span.parse(value)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+SpanField = Annotated[Span, BeforeValidator(_parse_span), PlainSerializer(str, return_type=str)]
+
+
+class Frozen(BaseModel):
+    """Base of the spec's parts: immutable, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StepDecay(Frozen):
+    """The learning rate is divided by `divisor` after each of `at`, and after every `every`."""
+
+    divisor: PositiveFloat
+    at: tuple[SpanField, ...] = ()
+    every: SpanField | None = None
+
+
+OPTIMIZERS = ("sgd", "adadelta", "adam")
+
+
+class Recipe(Frozen):
+    """How one network is trained."""
+
+    length: SpanField
+    batch_size: PositiveInt
+    optimizer: Literal["sgd", "adadelta", "adam"]
+    lr: PositiveFloat
+    momentum: NonNegativeFloat = 0.0
+    weight_decay: NonNegativeFloat = 0.0
+    decay: StepDecay | None = None
+
+
+class Recording(Frozen):
+    """When all examples are scored."""
+
+    every: SpanField = Span(1, "epoch")
+    initial: bool = Field(default=False, description="Also before training, as evaluation 0.")
+
+
+class EnsembleSpec(Frozen):
+    """One frozen recipe; the runs of an ensemble differ in nothing but their seed."""
+
+    version: Literal[1] = 1
+    dataset: str
+    examples: PositiveInt | None = Field(
+        default=None, description="At most this many examples of each split, chosen once."
+    )
+    arch: str
+    recipe: Recipe
+    recording: Recording = Recording()
+
+    @property
+    def dataset_name(self) -> str:
+        """Name of the dataset as stored: a subset is a dataset of its own (`mnist5k-256`)."""
+        return self.dataset if self.examples is None else f"{self.dataset}-{self.examples}"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, in hexadecimal: equal specs have equal digests."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def first_difference(self, other: "EnsembleSpec") -> str | None:
+        """The first field in which `other` differs, as `recipe.lr: 0.1, not 0.2`."""
+        return _first_difference(self.model_dump(mode="json"), other.model_dump(mode="json"), "")
+
+
+def _first_difference(one: dict[str, Any], other: dict[str, Any], prefix: str) -> str | None:
+    for key in sorted(one.keys() | other.keys()):
+        mine, theirs = one.get(key), other.get(key)
+        if isinstance(mine, dict) and isinstance(theirs, dict):
+            found = _first_difference(mine, theirs, f"{prefix}{key}.")
+            if found is not None:
+                return found
+        elif mine != theirs:
+            return f"{prefix}{key}: {mine}, not {theirs}"
+    return None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A recipe laid out in optimizer steps for a training set of known size."""
+
+    steps_per_epoch: int
+    total_steps: int
+    evaluation_steps: tuple[int, ...]
+    """Step after which each evaluation is made, in order."""
+    first_evaluation: int
+    """Ordinal of the first evaluation: 0 if the untrained network is scored, else 1."""
+
+    @classmethod
+    def of(cls, spec: EnsembleSpec, train_size: int) -> "Schedule":
+        """The schedule of `spec` for `train_size` training examples.
+
+        The end of training is always an evaluation, also where `every` does not divide it.
+        """
+        steps_per_epoch = -(-train_size // spec.recipe.batch_size)
+        total = spec.recipe.length.steps(steps_per_epoch)
+        every = spec.recording.every.steps(steps_per_epoch)
+        points = [*range(every, total, every), total]
+        if spec.recording.initial:
+            points.insert(0, 0)
+        return cls(steps_per_epoch, total, tuple(points), 0 if spec.recording.initial else 1)
+
+    @property
+    def evaluations(self) -> int:
+        """Number of evaluations of one run."""
+        return len(self.evaluation_steps)
+
+
+def seed_range(seeds: int, start: int) -> range:
+    """The seeds `start, start + 1, ...` of an ensemble, checked.
+
+    Raises
+    ------
+    UsageError
+        If there is no seed, or one that does not fit a 32-bit signed integer.
+    """
+    if seeds < 1:
+        raise UsageError(f"--seeds must be at least 1, got {seeds}")
+    if start < 0 or start + seeds - 1 > MAX_SEED:
+        raise UsageError(f"seeds must lie between 0 and {MAX_SEED}, got {start} + {seeds}")
+    return range(start, start + seeds)
+
+
+def check_optimizer(name: str) -> str:
+    """`name` if it is a known optimizer, else `UsageError` with the choices."""
+    if name not in OPTIMIZERS:
+        raise choice_error("optimizer", name, OPTIMIZERS)
+    return name

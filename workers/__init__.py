@@ -1,0 +1,1 @@
+"""What runs where the accelerators are: the Celery app, the training loop, the networks."""
