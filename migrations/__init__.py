@@ -1,0 +1,1 @@
+"""Alembic migrations. Each runs SQL frozen at its time, never the current files."""

@@ -28,7 +28,10 @@ class Architecture:
 
 
 def _steps(lr: float, momentum: float, *stages: int) -> Recipe:
-    """A recipe of 002 Table 1: lr divided by 5 at each new set of steps."""
+    """A recipe of 002 Table 1: lr divided by 5 at each new set of steps.
+
+    The divisor and the batch size are given with Table 3 (A.7), not with Table 1.
+    """
     ends = [sum(stages[: i + 1]) for i in range(len(stages))]
     drops = tuple(Span(end, "step") for end in ends[:-1])
     return Recipe(
@@ -42,6 +45,7 @@ def _steps(lr: float, momentum: float, *stages: int) -> Recipe:
 
 
 _ST_VGG = Recipe(
+    # 001 names no length; its figures show 40 to 140 epochs.
     length=Span(100, "epoch"),
     batch_size=100,
     optimizer="sgd",

@@ -27,7 +27,8 @@ class Settings(BaseSettings):
         description="Folder of the embedded servers, of downloaded data and of logs.",
     )
     database_url: SecretStr | None = Field(
-        default=None, description="postgresql://user:password@host:port/database; embedded if unset."
+        default=None,
+        description="postgresql://user:password@host:port/database; embedded if unset.",
     )
     broker_url: SecretStr | None = Field(
         default=None, description="redis://:password@host:port/number; embedded if unset."

@@ -21,6 +21,8 @@ from tracker.errors import UsageError, choice_error
 
 SPAN_PATTERN = re.compile(r"(\d+)\s*(epochs?|steps?)")
 MAX_SEED = 2**31 - 1
+MAX_SEEDS = 100_000
+"""Runs of one enqueue: more is a slip of the keyboard."""
 
 
 @dataclass(frozen=True)
@@ -181,8 +183,10 @@ def seed_range(seeds: int, start: int) -> range:
     """
     if seeds < 1:
         raise UsageError(f"--seeds must be at least 1, got {seeds}")
+    if seeds > MAX_SEEDS:
+        raise UsageError(f"--seeds must be at most {MAX_SEEDS}, got {seeds}")
     if start < 0 or start + seeds - 1 > MAX_SEED:
-        raise UsageError(f"seeds must lie between 0 and {MAX_SEED}, got {start} + {seeds}")
+        raise UsageError(f"seeds must lie between 0 and {MAX_SEED}, got {seeds} from {start} on")
     return range(start, start + seeds)
 
 

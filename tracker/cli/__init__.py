@@ -1,0 +1,5 @@
+"""The command line: `tracker ...`."""
+
+from tracker.cli.main import main
+
+__all__ = ["main"]

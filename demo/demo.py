@@ -1,0 +1,91 @@
+"""`make demo`: the whole path on real digits, through the same commands that a user types.
+
+Whatever this starts (servers, a worker) it stops, also after Ctrl-C or a failure. Data stays:
+a second run reuses it.
+"""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+LOG = FOLDER / "worker.log"
+TRACKER = str(Path(sys.executable).with_name("tracker"))
+ENSEMBLE = "mnist5k-mlp-tiny"
+ENQUEUE = ["enqueue", "--arch", "mlp-tiny", "--dataset", "mnist5k", "--seeds", "10"]
+
+
+def say(*arguments: str) -> None:
+    """Run one command as a user would, showing it first."""
+    print(f"\n$ tracker {' '.join(arguments)}", flush=True)
+    subprocess.run([TRACKER, *arguments], check=True)
+
+
+def states() -> dict[str, int]:
+    """Queue the ensemble if it is not, and count its runs by state."""
+    command = [TRACKER, *ENQUEUE, "--json"]
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    found: dict[str, int] = json.loads(answer.stdout)["states"]
+    return found
+
+
+def train() -> None:
+    """Train the ensemble with a worker of our own, unless it is trained already."""
+    say(*ENQUEUE)
+    if set(states()) == {"complete"}:
+        print("reusing the ensemble: all of its runs are complete", flush=True)
+        return
+    print(f"\n$ tracker worker --once 2> {LOG.name} &", flush=True)
+    with LOG.open("w") as log:
+        worker = subprocess.Popen(
+            [TRACKER, "worker", "--once"], stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        say(*ENQUEUE, "--wait")
+        worker.wait()
+    finally:
+        if worker.poll() is None:
+            # Once lets the run in hand finish, twice stops at once.
+            worker.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            worker.send_signal(signal.SIGTERM)
+            worker.wait()
+
+
+def main() -> None:
+    """The demo, step by step."""
+    began = time.monotonic()
+    up = subprocess.run([TRACKER, "up"], check=True, stdout=subprocess.PIPE, text=True)
+    print(f"$ tracker up\n{up.stdout}", end="", flush=True)
+    try:
+        train()
+        say("show", ENSEMBLE)
+        say("plot", "learning-order", ENSEMBLE, "--out", str(FOLDER / "learning-order.png"))
+        say("plot", "tp-agreement", ENSEMBLE, "--out", str(FOLDER / "tp-agreement.png"))
+        print("\n$ python demo/curriculum.py", flush=True)
+        subprocess.run([sys.executable, str(FOLDER / "curriculum.py")], check=True)
+        print(f"\ndone in {time.monotonic() - began:.0f} s. Next, ask in SQL:")
+        print('  .venv/bin/tracker psql -c "SELECT * FROM learning_order ORDER BY rank LIMIT 5"')
+    finally:
+        if ": started" in up.stdout:
+            say("down")
+
+
+def stop(number: int, *_: object) -> None:
+    """Leave through the `finally` clauses."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        main()
+    except subprocess.CalledProcessError as error:
+        # The command has said in its own line what was wrong.
+        sys.exit(error.returncode)

@@ -1,0 +1,23 @@
+-- poisson_binomial: the distribution of the number of successes of independent trials
+-- with the given probabilities; element k + 1 is the probability of exactly k.
+-- Source: the null model of 000 s.3.1: runs that are right independently of each other.
+
+CREATE FUNCTION poisson_binomial(probabilities DOUBLE PRECISION[])
+RETURNS DOUBLE PRECISION[]
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+DECLARE
+    mass DOUBLE PRECISION [] := ARRAY[1.0];
+    p DOUBLE PRECISION;
+BEGIN
+    FOREACH p IN ARRAY probabilities LOOP
+        -- From the top down, so that each trial reads the masses from before it.
+        mass := array_append(mass, mass[cardinality(mass)] * p);
+        FOR k IN REVERSE cardinality(mass) - 1 .. 2 LOOP
+            mass[k] := mass[k] * (1 - p) + mass[k - 1] * p;
+        END LOOP;
+        mass[1] := mass[1] * (1 - p);
+    END LOOP;
+    RETURN mass;
+END
+$$;

@@ -1,0 +1,31 @@
+-- outcome: what one run said of one example at one evaluation
+-- Grain: one row per (run, example, evaluation) recorded, of every run, failed ones too.
+-- Source: correct is [pred = y] (DEFINITIONS 1).
+--
+-- Never NULL. It has as many rows as there are outcomes: filter on ensemble and example, or ask
+-- one of the other views, which answer without expanding the bitmaps.
+
+CREATE VIEW outcome AS
+SELECT
+    ensemble.name AS ensemble,
+    ensemble.id AS ensemble_id,
+    run.id AS run_id,
+    run.seed,
+    example.split,
+    example.example_id,
+    example.position,
+    outcome_block.evaluation,
+    example.label,
+    get_bit(outcome_block.correct, example.slot) = 1 AS correct,
+    bitslice_value(outcome_block.predicted, example.slot) AS predicted
+FROM ensemble
+INNER JOIN run ON ensemble.id = run.ensemble_id
+INNER JOIN outcome_block ON run.id = outcome_block.run_id
+INNER JOIN example
+    ON ensemble.dataset_id = example.dataset_id AND outcome_block.block = example.block;
+
+COMMENT ON VIEW outcome IS
+'What each run said of each example at each evaluation; filter it, it has a row per outcome.';
+COMMENT ON COLUMN outcome.evaluation IS 'Ordinal of the evaluation; 0 is the untrained network.';
+COMMENT ON COLUMN outcome.correct IS 'Was the predicted class the label?';
+COMMENT ON COLUMN outcome.predicted IS 'Index of the predicted class.';

@@ -1,0 +1,29 @@
+-- tp_agreement: the share of runs that classify an example correctly at one evaluation
+-- Grain: one row per (ensemble, example, evaluation) that at least one counted run has recorded.
+-- Source: TPa^e(x), 000 s.2 (the "consistency score" of 001).
+--
+-- Never NULL: an evaluation without runs has no row.
+
+CREATE VIEW tp_agreement AS
+SELECT
+    tp_block.ensemble,
+    tp_block.ensemble_id,
+    block.split,
+    (block.first_example + value.place - 1)::INTEGER AS example_id,
+    (block.first_position + value.place - 1)::INTEGER AS position,
+    value.label,
+    tp_block.evaluation,
+    tp_block.runs,
+    value.correct AS runs_correct,
+    value.correct::DOUBLE PRECISION / tp_block.runs AS tp_agreement
+FROM tp_block
+INNER JOIN block ON tp_block.dataset_id = block.dataset_id AND tp_block.block = block.block
+CROSS JOIN
+    LATERAL unnest(unslice(tp_block.correct), unslice(block.label))
+    WITH ORDINALITY AS value (correct, label, place);
+
+COMMENT ON VIEW tp_agreement IS
+'Share of runs that are right about each example at each evaluation (000 s.2).';
+COMMENT ON COLUMN tp_agreement.runs IS 'Counted runs that have recorded the evaluation.';
+COMMENT ON COLUMN tp_agreement.runs_correct IS 'Runs that are right.';
+COMMENT ON COLUMN tp_agreement.tp_agreement IS 'runs_correct / runs, from 0 to 1.';

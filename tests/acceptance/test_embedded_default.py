@@ -1,0 +1,26 @@
+"""With nothing configured: `tracker` brings its own servers, and takes them away again."""
+
+import os
+from pathlib import Path
+
+from tests.acceptance.conftest import Tracker
+
+
+def test_one_command_on_an_empty_home(tmp_path: Path) -> None:
+    tracker = Tracker({"TRACKER_HOME": str(tmp_path / "home")}, tmp_path / "worker.log")
+    try:
+        tracker("enqueue", "--arch", "mlp-tiny", "--dataset", "digits", "--seeds", "2",
+                "--epochs", "3")  # fmt: skip
+        with tracker.worker("--once") as worker:
+            assert worker.wait(timeout=90) == 0, tracker.logged
+        assert "already running" in tracker("up")
+        assert tracker.sql("SELECT state, count(*) FROM run GROUP BY state") == [["complete", "2"]]
+        assert "in order" in tracker("db", "check")
+        assert tracker("db", "url").startswith("postgresql://tracker@/tracker?host=")
+        assert "digits-mlp-tiny-3epochs" in tracker("list")
+    finally:
+        stopped = tracker("down")
+    assert "stopped" in stopped
+    assert "nothing was running" in tracker("down")
+    listing = os.popen("ps -eo args").read()  # noqa: S605 (a constant)
+    assert str(tmp_path) not in listing

@@ -1,0 +1,197 @@
+"""Enqueue, train, store, ask, reorder: the whole path on real digits."""
+
+import numpy as np
+import pytest
+from sqlalchemy import make_url
+
+from tests.acceptance.conftest import Tracker, descendants, kill_tree, wait_until
+from tracker.db.engine import make_engine
+
+MLP = ("--arch", "mlp-tiny", "--dataset", "mnist5k")
+
+
+def columns(tracker: Tracker, query: str) -> np.ndarray:
+    """Numbers of a query, float64 [columns, rows]."""
+    return np.array(tracker.sql(query), dtype=float).T
+
+
+def test_every_run_records_every_example_at_every_evaluation(digits_ensemble: Tracker) -> None:
+    rows = digits_ensemble.sql("SELECT count(*), count(DISTINCT run_id) FROM outcome")
+    assert rows == [[str(10 * 5000 * 31), "10"]]
+    states = digits_ensemble.sql("SELECT DISTINCT state, evaluations, share FROM run_progress")
+    assert states == [["complete", "31", "1"]]
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_first_correct_bounds_accuracy_bounds_last_mistake(
+    digits_ensemble: Tracker, split: str
+) -> None:
+    """004: FC(e) >= accuracy(e) >= LM(e) at every evaluation."""
+    first, last = columns(
+        digits_ensemble,
+        "SELECT coalesce(first_correct, 999), last_mistake FROM forgetting"
+        f" WHERE split = '{split}'",
+    )
+    evaluations, accuracy = columns(
+        digits_ensemble,
+        f"SELECT evaluation, avg(accuracy) FROM run_accuracy WHERE split = '{split}'"
+        " GROUP BY evaluation ORDER BY evaluation",
+    )
+    # LM(0) and LM(1) would need to tell a mistake at 0 from none: the definition does not.
+    later = evaluations >= 2
+    first_share = np.array([(first <= e).mean() for e in evaluations])
+    last_share = np.array([(last < e).mean() for e in evaluations])
+    assert (first_share >= accuracy - 1e-12).all()
+    assert (accuracy[later] >= last_share[later] - 1e-12).all()
+    assert accuracy[-1] > 0.8
+
+
+def test_tp_agreement_is_more_bimodal_than_independent_runs(digits_ensemble: Tracker) -> None:
+    """000 s.3.1, once training has begun; before, runs are independent guesses."""
+    evaluations, observed, null = columns(
+        digits_ensemble,
+        "SELECT evaluation, bimodality, null_bimodality FROM bimodality WHERE split = 'train'"
+        " ORDER BY evaluation",
+    )
+    trained = evaluations >= 2
+    below = observed < null
+    print(f"bimodality below the null model at {below.sum()} of {len(below)} evaluations")
+    assert below[trained].all()
+
+
+def test_two_halves_of_the_seeds_agree_on_the_order(digits_ensemble: Tracker) -> None:
+    counts = columns(
+        digits_ensemble,
+        "SELECT count(*) FILTER (WHERE correct AND seed < 5),"
+        " count(*) FILTER (WHERE correct AND seed >= 5)"
+        " FROM outcome WHERE split = 'train' AND evaluation > 0 GROUP BY example_id",
+    )
+    correlation = np.corrcoef(*counts)[0, 1]
+    print(f"accessibility of two disjoint halves of the seeds: r = {correlation:.3f}")
+    assert correlation > 0.9
+
+
+def test_the_readmes_question(digits_ensemble: Tracker) -> None:
+    text = digits_ensemble("psql", "-c", "SELECT * FROM learning_order ORDER BY rank LIMIT 5")
+    assert "accessibility" in text
+    assert "(5 rows)" in text
+
+
+def test_curriculum_sampler_reads_the_ensemble(digits_ensemble: Tracker) -> None:
+    from tracker.curriculum import CurriculumSampler
+    from tracker.datasets import load_split
+
+    engine = make_engine(
+        make_url(digits_ensemble.environment["TRACKER_DATABASE_URL"]).set(
+            drivername="postgresql+psycopg"
+        )
+    )
+    sampler = CurriculumSampler(
+        load_split("mnist5k", "train"), ensemble="digits", epochs=10, start=0.1, engine=engine
+    )
+    first = set(sampler)
+    sampler.set_epoch(9)
+    everything = set(sampler)
+    engine.dispose()
+    easiest = digits_ensemble.sql(
+        "SELECT position FROM learning_order WHERE split = 'train'"
+        " ORDER BY accessibility DESC LIMIT 400"
+    )
+    lowest = digits_ensemble.sql(
+        "SELECT min(accessibility) FROM (SELECT accessibility FROM learning_order"
+        " WHERE split = 'train' ORDER BY accessibility DESC LIMIT 400) AS easiest"
+    )
+    above = digits_ensemble.sql(
+        "SELECT position FROM learning_order WHERE split = 'train'"
+        f" AND accessibility > {lowest[0][0]}"
+    )
+    assert len(first) == len(easiest) == 400
+    assert {int(row[0]) for row in above} <= first
+    assert everything == set(range(4000))
+
+
+def test_repeating_a_command_adds_nothing_and_more_seeds_add_the_missing(
+    tracker: Tracker,
+) -> None:
+    first = tracker.json("enqueue", *MLP, "--seeds", "2")
+    again = tracker.json("enqueue", *MLP, "--seeds", "2")
+    more = tracker.json("enqueue", *MLP, "--seeds", "5")
+    other = tracker.json("enqueue", *MLP, "--seeds", "1", "--lr", "0.5")
+    assert [first["runs_added"], again["runs_added"], more["runs_added"]] == [2, 0, 3]
+    assert (first["created"], again["created"], more["runs"]) == (True, False, 5)
+    assert other["ensemble"] == "mnist5k-mlp-tiny-lr0.5"
+    assert "nothing to add" in tracker("enqueue", *MLP, "--seeds", "2")
+
+
+@pytest.mark.embedded_only
+def test_resnet18_on_a_cpu(tracker: Tracker) -> None:
+    options = ("--dataset", "mnist5k", "--examples", "256", "--epochs", "1", "--seeds", "2")
+    with tracker.worker():
+        tracker("enqueue", "--arch", "resnet18", *options, "--wait", timeout=240)
+    rows = tracker.sql("SELECT ensemble, state, evaluations FROM run_progress")
+    assert rows == [["mnist5k-256-resnet18-1epoch", "complete", "1"]] * 2
+
+
+def test_a_killed_worker_is_replaced_and_no_bit_differs(tracker: Tracker) -> None:
+    recipe = (*MLP, "--epochs", "60", "--seeds", "2")
+    with tracker.worker("--once"):
+        tracker("enqueue", *recipe, "--name", "undisturbed", "--wait")
+    tracker("enqueue", *recipe, "--name", "disturbed")
+
+    def recorded() -> int:
+        return int(
+            tracker.sql("SELECT sum(evaluations) FROM run_progress WHERE ensemble = 'disturbed'")[
+                0
+            ][0]
+        )
+
+    with tracker.worker() as first:
+        wait_until(lambda: recorded() >= 5)
+        victims = [first.pid, *descendants(first.pid)]
+        assert len(victims) >= 3, "tracker, Celery's main process and its child"
+        kill_tree(first.pid)
+    before = recorded()
+    assert before < 120
+    with tracker.worker("--once") as second:
+        assert second.wait(timeout=90) == 0, tracker.logged
+    rows = tracker.sql(
+        "SELECT state, sum(attempt), sum(evaluations) FROM run_progress"
+        " WHERE ensemble = 'disturbed' GROUP BY state"
+    )
+    assert rows[0][0] == "complete"
+    assert int(rows[0][1]) >= 3, "one run was taken over"
+    assert rows[0][2] == "120"
+    different = tracker.sql(
+        "SELECT count(*) FROM outcome_block AS one"
+        " JOIN run AS a ON a.id = one.run_id JOIN ensemble AS x ON x.id = a.ensemble_id"
+        " JOIN ensemble AS y ON y.name = 'disturbed' JOIN run AS b ON b.ensemble_id = y.id"
+        " AND b.seed = a.seed LEFT JOIN outcome_block AS other ON other.run_id = b.id"
+        " AND other.block = one.block AND other.evaluation = one.evaluation"
+        " WHERE x.name = 'undisturbed' AND (other.correct IS DISTINCT FROM one.correct"
+        " OR other.predicted IS DISTINCT FROM one.predicted)"
+    )
+    assert different == [["0"]]
+
+
+def test_cancelling_stops_running_and_queued_runs(tracker: Tracker) -> None:
+    tracker("enqueue", *MLP, "--epochs", "2000", "--seeds", "3", "--name", "long")
+    with tracker.worker("--once") as worker:
+        wait_until(lambda: tracker.json("status")["running"] != [])
+        text = tracker("cancel", "long")
+        assert "cancelled 2 queued; 1 running" in text
+        assert worker.wait(timeout=60) == 0
+    assert tracker.sql("SELECT DISTINCT state FROM run") == [["cancelled"]]
+    assert "nothing to cancel" in tracker("cancel", "long")
+
+
+@pytest.mark.embedded_only
+def test_a_failing_run_says_why_and_does_not_block_the_queue(tracker: Tracker) -> None:
+    with tracker.worker():
+        done = tracker.run("enqueue", *MLP, "--lr", "1e30", "--seeds", "1", "--wait")
+        assert done.returncode == 1
+        assert "1 failed" in done.stderr
+        assert "training loss is" in done.stderr
+        tracker("enqueue", *MLP, "--epochs", "1", "--seeds", "1", "--wait")
+    assert tracker.sql("SELECT count(*) FROM learning_order WHERE ensemble LIKE '%lr1e+30'") == [
+        ["0"]
+    ]

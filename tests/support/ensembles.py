@@ -1,0 +1,269 @@
+"""Ensembles with known outcomes, written to the database by the product's own path.
+
+A `Story` is the truth: what every run of an ensemble predicts at every evaluation. `record`
+writes it as a worker would; `tests.support.reference` says what each view must make of it.
+"""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sqlalchemy import Connection, insert, update
+
+from tests.support.bits import bitmap
+from tracker.datasets import Dataset, ImageSplit
+from tracker.db.models import Ensemble, Run
+from tracker.outcomes import layout
+from tracker.outcomes.layout import Layout, plane_count
+from tracker.outcomes.packing import join_splits, pack_outcomes
+from tracker.outcomes.writer import EvaluationRecord, record_evaluation
+from tracker.registry import register_dataset
+from tracker.runs import Claim, claim_run, finish
+from tracker.specs import EnsembleSpec, Recipe, Span
+
+STEPS_PER_EPOCH = 10
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Story:
+    """What the runs of an ensemble predict.
+
+    Attributes
+    ----------
+    sizes
+        Examples of each split, in storage order; X in all.
+    labels
+        Integer array [X]: example_id is the index.
+    predicted
+        Integer array [R, X, E]: by run, example and ordinal of the evaluation.
+    recorded
+        For each run the ordinals that it has recorded, ascending; others never happened.
+    states
+        For each run its state at the end; all complete if not given.
+    """
+
+    sizes: Mapping[str, int]
+    num_classes: int
+    labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    recorded: Sequence[Sequence[int]]
+    states: Sequence[str] = ()
+    name: str = field(default_factory=lambda: f"story-{secrets.token_hex(6)}")
+    dataset: str = field(default_factory=lambda: f"data-{secrets.token_hex(6)}")
+
+    def __post_init__(self) -> None:
+        runs, examples, _ = self.predicted.shape
+        assert examples == len(self.labels) == sum(self.sizes.values())
+        assert runs == len(self.recorded)
+        if not self.states:
+            object.__setattr__(self, "states", ("complete",) * runs)
+
+    def __repr__(self) -> str:
+        rights = [[bitmap(example) for example in run] for run in self.correct]
+        return (
+            f"Story(sizes={dict(self.sizes)}, num_classes={self.num_classes}, recorded="
+            f"{list(map(list, self.recorded))}, states={list(self.states)}, correct={rights})"
+        )
+
+    @cached_property
+    def correct(self) -> NDArray[np.bool_]:
+        """Boolean array [R, X, E]."""
+        return self.predicted == self.labels[None, :, None]
+
+    @property
+    def runs(self) -> int:
+        """R."""
+        return len(self.recorded)
+
+    @property
+    def evaluations(self) -> int:
+        """E: one more than the highest ordinal."""
+        return self.predicted.shape[2]
+
+    def split_ranges(self) -> dict[str, range]:
+        """Indices of each split's examples."""
+        ends = np.cumsum(list(self.sizes.values())).tolist()
+        return {
+            split: range(end - size, end)
+            for (split, size), end in zip(self.sizes.items(), ends, strict=True)
+        }
+
+    def packed(self, run: int, evaluation: int) -> NDArray[np.uint8]:
+        """One evaluation as the writer takes it."""
+        parts = {
+            split: pack_outcomes(
+                self.predicted[run, indices, evaluation],
+                self.labels[indices],
+                plane_count(self.num_classes),
+            )
+            for split, indices in self.split_ranges().items()
+        }
+        return join_splits(Layout.of(self.sizes), parts)
+
+    def evaluation_record(self, run: int, evaluation: int) -> EvaluationRecord:
+        """One evaluation with its step, epoch and loss."""
+        return EvaluationRecord(
+            evaluation=evaluation,
+            step=step_of(evaluation),
+            epoch=float(evaluation),
+            train_loss=loss_of(run, evaluation),
+            packed=self.packed(run, evaluation),
+        )
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A story in the database, with the ids that it got there."""
+
+    story: Story
+    dataset_id: int
+    ensemble_id: int
+    run_ids: list[int]
+    block_size: int
+    """Examples a block at the time of recording."""
+
+
+def step_of(evaluation: int) -> int:
+    """Optimizer steps before an evaluation."""
+    return STEPS_PER_EPOCH * evaluation
+
+
+def loss_of(run: int, evaluation: int) -> float | None:
+    """Some training loss; none of the untrained network."""
+    return None if evaluation == 0 else 1 / evaluation + run / 100
+
+
+def story_of(
+    correct: NDArray[np.bool_] | Sequence[object],
+    *,
+    labels: Sequence[int] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    num_classes: int = 3,
+    first: int = 0,
+    **others: object,
+) -> Story:
+    """A story from right and wrong [R, X, evaluations]; wrong is the class after the label.
+
+    Everything is recorded, from ordinal `first` on, unless `recorded` says otherwise.
+    """
+    right = np.asarray(correct, dtype=bool)
+    right = np.pad(right, ((0, 0), (0, 0), (first, 0)))
+    runs, examples, evaluations = right.shape
+    classes = np.arange(examples) % num_classes if labels is None else np.array(labels)
+    wrong = (classes + 1) % num_classes
+    predicted = np.where(right, classes[None, :, None], wrong[None, :, None])
+    defaults: dict[str, object] = {"recorded": [range(first, evaluations)] * runs}
+    return Story(
+        sizes=sizes or {"train": examples},
+        num_classes=num_classes,
+        labels=classes,
+        predicted=predicted,
+        **(defaults | others),  # type: ignore[arg-type]
+    )
+
+
+def make_dataset(
+    name: str, sizes: Mapping[str, int], labels: NDArray[np.int64], num_classes: int
+) -> Dataset:
+    """A dataset of 2x2 pictures that spell each example's index: no two are the same."""
+    pictures = np.arange(len(labels), dtype=">u4").view(np.uint8).reshape(-1, 2, 2, 1)
+    splits, start = {}, 0
+    for split, size in sizes.items():
+        part = slice(start, start + size)
+        splits[split] = ImageSplit.whole(name, split, pictures[part], labels[part])
+        start += size
+    names = tuple(f"class {index}" for index in range(num_classes))
+    return Dataset(name, num_classes, names, splits)
+
+
+def dataset_of(story: Story) -> Dataset:
+    """The dataset that the story is about."""
+    return make_dataset(story.dataset, story.sizes, story.labels, story.num_classes)
+
+
+def spec_of(story: Story) -> EnsembleSpec:
+    """A recipe that such an ensemble could have had."""
+    return EnsembleSpec(
+        dataset=story.dataset,
+        arch="mlp-tiny",
+        recipe=Recipe(
+            length=Span(max(1, story.evaluations - 1), "epoch"),
+            batch_size=1,
+            optimizer="sgd",
+            lr=0.1,
+        ),
+    )
+
+
+def add_ensemble(connection: Connection, story: Story) -> Recorded:
+    """The story's dataset, its ensemble and its queued runs, without any outcome."""
+    dataset = register_dataset(connection, dataset_of(story))
+    spec = spec_of(story)
+    ensemble_id = connection.scalar(
+        insert(Ensemble)
+        .values(
+            name=story.name,
+            dataset_id=dataset.id,
+            spec=spec.model_dump(mode="json"),
+            spec_digest=spec.digest,
+            evaluations=story.evaluations,
+            total_steps=max(1, step_of(story.evaluations - 1)),
+        )
+        .returning(Ensemble.id)
+    )
+    rows = [{"ensemble_id": ensemble_id, "seed": seed} for seed in range(story.runs)]
+    run_ids = connection.scalars(
+        insert(Run).returning(Run.id, sort_by_parameter_order=True), rows
+    ).all()
+    return Recorded(story, dataset.id, ensemble_id, list(run_ids), layout.BLOCK_SIZE)
+
+
+def claimed(connection: Connection, run_id: int, worker: str = "host:1") -> Claim:
+    """The claim of a queued run."""
+    claim = claim_run(connection, run_id, worker)
+    assert claim is not None
+    return claim
+
+
+def record(connection: Connection, story: Story) -> Recorded:
+    """Write the whole story as a worker would."""
+    recorded = add_ensemble(connection, story)
+    for run, run_id in enumerate(recorded.run_ids):
+        if not story.recorded[run] and story.states[run] == "queued":
+            continue
+        claim = claimed(connection, run_id)
+        for evaluation in story.recorded[run]:
+            write(connection, claim, story, run, evaluation)
+        _end(connection, claim, story.states[run])
+    return recorded
+
+
+def write(connection: Connection, claim: Claim, story: Story, run: int, evaluation: int) -> bool:
+    """Write one evaluation; see `record_evaluation`."""
+    evaluation_record = story.evaluation_record(run, evaluation)
+    return record_evaluation(connection, claim, Layout.of(story.sizes), evaluation_record)
+
+
+def _end(connection: Connection, claim: Claim, state: str) -> None:
+    if state == "queued":  # as the reaper leaves it
+        connection.execute(update(Run).where(Run.id == claim.run_id).values(state=state))
+    elif state != "running":
+        assert finish(connection, claim, state)
+
+
+def with_changes(story: Story, **changes: object) -> Story:
+    """Another story, of another ensemble, that differs in these parts."""
+    return replace(story, **({"name": f"story-{secrets.token_hex(6)}"} | changes))  # type: ignore[arg-type]
+
+
+@contextmanager
+def block_size(size: int) -> Iterator[None]:
+    """Blocks of `size` examples, a multiple of 8, in place of thousands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tracker.outcomes.layout.BLOCK_SIZE", size)
+        yield

@@ -1,0 +1,157 @@
+"""`tracker enqueue`: from options to an ensemble's rows and messages."""
+
+from typing import Annotated
+
+import typer
+from sqlalchemy import Engine
+
+from tracker.cli.output import note, out, print_json
+from tracker.cli.waiting import wait_for
+from tracker.datasets import get_dataset_info, load_dataset
+from tracker.db import get_engine
+from tracker.embedded import EmbeddedServers
+from tracker.ensembles import Enqueued, check_name, default_name, enqueue_runs
+from tracker.errors import DatasetUnavailableError, UsageError
+from tracker.recipes import get_architecture
+from tracker.registry import RegisteredDataset, check_fingerprint, find_dataset, register_dataset
+from tracker.settings import Settings, get_settings
+from tracker.specs import EnsembleSpec, Recipe, Recording, Span, check_optimizer, seed_range
+
+
+def enqueue(
+    arch: Annotated[str, typer.Option(help="Architecture; see `tracker archs`.")],
+    seeds: Annotated[int, typer.Option(help="Number of runs.")] = 10,
+    dataset: Annotated[str, typer.Option(help="Dataset; see `tracker datasets`.")] = "cifar10",
+    examples: Annotated[
+        int | None, typer.Option(help="Use at most this many examples of each split.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Length of training.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples per optimizer step.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd, adadelta or adam.")] = None,
+    record_every: Annotated[
+        str, typer.Option(help="Score all examples this often: 1epoch, 50steps.")
+    ] = "1epoch",
+    record_initial: Annotated[
+        bool, typer.Option("--record-initial", help="Score the untrained network too.")
+    ] = False,
+    seed_start: Annotated[int, typer.Option(help="First seed.")] = 0,
+    name: Annotated[str | None, typer.Option(help="Name of the ensemble.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait, with a bar for each run.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Queue an ensemble: one run per seed, all of one recipe.
+
+    What is not given comes from the architecture's stock recipe for the dataset. Repeating a
+    command adds nothing; a larger --seeds adds the missing runs.
+    """
+    chosen = seed_range(seeds, seed_start)
+    spec = _spec(arch, dataset, examples, epochs, batch_size, lr, optimizer, record_every,
+                 record_initial)  # fmt: skip
+    chosen_name = default_name(spec) if name is None else check_name(name)
+    settings = get_settings()
+    engine = get_engine(settings)
+    result = _enqueue(engine, settings, chosen_name, spec, chosen)
+    if json:
+        print_json(
+            {
+                "ensemble": result.ensemble,
+                "created": result.created,
+                "runs_added": len(result.added),
+                "runs": sum(result.states.values()),
+                "states": result.states,
+                "spec": spec.model_dump(mode="json"),
+            }
+        )
+    else:
+        _tell(result, wait)
+    if wait:
+        wait_for(engine, result.ensemble_id)
+
+
+def _spec(
+    arch: str,
+    dataset: str,
+    examples: int | None,
+    epochs: int | None,
+    batch_size: int | None,
+    lr: float | None,
+    optimizer: str | None,
+    record_every: str,
+    record_initial: bool,
+) -> EnsembleSpec:
+    architecture = get_architecture(arch)
+    get_dataset_info(dataset)
+    for option, value in (("--examples", examples), ("--epochs", epochs),
+                          ("--batch-size", batch_size), ("--lr", lr)):  # fmt: skip
+        if value is not None and not 0 < value < float("inf"):
+            raise UsageError(f"{option} must be above 0, got {value}")
+    stock = architecture.recipe(dataset)
+    changes: dict[str, object] = {
+        "length": None if epochs is None else Span(epochs, "epoch"),
+        "batch_size": batch_size,
+        "lr": lr,
+        "optimizer": None if optimizer is None else check_optimizer(optimizer),
+    }
+    given = {field: value for field, value in changes.items() if value is not None}
+    if given.get("optimizer") not in (None, "sgd"):
+        given["momentum"] = 0.0
+    return EnsembleSpec(
+        dataset=dataset,
+        examples=examples,
+        arch=arch,
+        recipe=Recipe.model_validate({**dict(stock), **given}),
+        recording=Recording(every=Span.parse(record_every), initial=record_initial),
+    )
+
+
+def _enqueue(
+    engine: Engine, settings: Settings, name: str, spec: EnsembleSpec, seeds: range
+) -> Enqueued:
+    # Celery takes half a second to load: not before the request is known to be right.
+    from tracker.queue import check_broker, make_celery, send_runs
+
+    if settings.broker_url is None:
+        EmbeddedServers(settings.home).ensure_running()
+    celery = make_celery(settings)
+    check_broker(celery, settings)
+    known = _register(engine, settings, spec)
+    with engine.begin() as connection:
+        result = enqueue_runs(connection, name, spec, known, seeds)
+    send_runs(celery, engine, result.added)
+    return result
+
+
+def _register(engine: Engine, settings: Settings, spec: EnsembleSpec) -> RegisteredDataset:
+    with engine.begin() as connection:
+        known = find_dataset(connection, spec.dataset_name)
+    try:
+        data = load_dataset(spec.dataset, examples=spec.examples, folder=settings.data_folder)
+    except DatasetUnavailableError:
+        # The workers may have what this machine has not; its identity is already known.
+        if known is not None:
+            return known
+        raise
+    with engine.begin() as connection:
+        if known is not None:
+            check_fingerprint(connection, data)
+            return known
+        return register_dataset(connection, data)
+
+
+def _tell(result: Enqueued, waiting: bool) -> None:
+    name = result.ensemble
+    runs = sum(result.states.values())
+    states = ", ".join(f"{count} {state}" for state, count in sorted(result.states.items()))
+    if result.created:
+        out.print(f"queued {name}: {runs} {'run' if runs == 1 else 'runs'}")
+    elif result.added:
+        out.print(f"added {len(result.added)} runs to {name}: now {runs} ({states})")
+    else:
+        out.print(f"nothing to add: {name} has these seeds already ({states})")
+    if waiting:
+        return
+    if result.states.get("queued"):
+        note("next: `tracker worker` trains them, `tracker status --watch` shows how far they are")
+    else:
+        note(f"next: `tracker show {name}`")

@@ -1,0 +1,88 @@
+"""The commands by name, and how errors reach the user: one line, exit code 2 or 1."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from tracker import __version__
+from tracker.cli import catalog, database, enqueue, servers, show, status, worker
+from tracker.errors import TrackerError, UsageError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("enqueue")(enqueue.enqueue)
+app.command("worker")(worker.worker)
+app.command("status")(status.status)
+app.command("show")(show.show)
+app.command("plot")(show.plot)
+app.command("list")(show.list_ensembles)
+app.command("cancel")(status.cancel)
+app.command("psql")(database.psql)
+app.command("up")(servers.up)
+app.command("down")(servers.down)
+app.command("datasets")(catalog.datasets)
+app.command("archs")(catalog.archs)
+app.add_typer(database.app, name="db")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tracker {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show and exit."),
+    ] = False,
+) -> None:
+    """How each training example is learned: train ensembles, ask in SQL, reorder training."""
+    if debug:
+        os.environ["TRACKER_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Run the command line; every error is one line on standard error."""
+    try:
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        code = _report(error, error.exit_code)
+    except UsageError as error:
+        code = _report(error, 2)
+    except TrackerError as error:
+        code = _report(error, 1)
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:
+        # The reader (`tracker ... | head`) has had enough; Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: Exception, code: int) -> int:
+    if os.environ.get("TRACKER_DEBUG"):
+        raise error
+    message = error.format_message() if isinstance(error, TyperException) else str(error)
+    print(f"tracker: {' '.join(message.split())}{_given(error)}", file=sys.stderr)
+    return code
+
+
+def _given(error: Exception) -> str:
+    """The value of the option that Typer complains of: its own message leaves it out."""
+    for option in getattr(getattr(error, "param", None), "opts", ()):
+        for argument, following in zip(sys.argv, [*sys.argv[1:], ""], strict=True):
+            if argument == option:
+                return f", got {following!r}"
+            if argument.startswith(f"{option}="):
+                return f", got {argument.removeprefix(f'{option}=')!r}"
+    return ""

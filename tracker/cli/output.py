@@ -1,0 +1,128 @@
+"""How commands print: results on standard output, everything else on standard error.
+
+Rich's markup is off, because errors and names may contain brackets: style with `Text` or with
+`style=`. Piped output is plain, as wide as it needs to be, and never cut.
+"""
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+# What a column of numbers may hold and still be set flush right: 1,234  0.5  97.3%  3/10  -
+NUMBER = re.compile(r"[-+]?\d[\d,.]*( ?%|/\d[\d,]*)?|-?")
+
+UNBOUNDED = 10_000
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # Rich would exit with 1; whether `tracker ... | head` failed is for `main` to say.
+        raise
+
+
+def _console(*, stderr: bool = False) -> Console:
+    console = _Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        # Whoever reads a pipe (grep, a file, a script) has no columns to wrap at.
+        console.width = UNBOUNDED
+    return console
+
+
+out = _console()
+"""Results."""
+
+err = _console(stderr=True)
+"""Progress, notes, warnings."""
+
+
+def note(message: str) -> None:
+    """Print a remark that is no part of the result."""
+    err.print(message, style="dim")
+
+
+def plain(value: object) -> Any:
+    """`value` as JSON can hold it.
+
+    Dataclasses and specs become objects, times ISO 8601, decimals and NumPy scalars numbers,
+    arrays lists, paths strings.
+
+    Raises
+    ------
+    TypeError
+        If there is no obvious form.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"no JSON form of {type(value).__name__}")
+
+
+def print_json(value: object) -> None:
+    """Print `value` (see `plain`) as indented JSON on standard output."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain)
+    print(text, file=out.file)
+
+
+def cell(value: object) -> str:
+    """How a table shows `value`; None, which stands for "nothing there", is a dash."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, datetime):
+        return f"{value.astimezone():%Y-%m-%d %H:%M}"
+    return str(value)
+
+
+def table(
+    rows: Sequence[Mapping[str, object]],
+    *,
+    columns: Iterable[str] | None = None,
+    title: str | None = None,
+) -> Table:
+    """Rows as a table: a column for each key, numbers flush right.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Cells by column; shown as `cell` does.
+    columns : iterable of str, optional
+        Keys to show, in order; those of the first row if not given. An underscore in a key is
+        a blank in the heading.
+    title : str, optional
+        Line above the table.
+    """
+    keys = list(columns) if columns is not None else list(rows[0]) if rows else []
+    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, title_justify="left")
+    made.title, made.title_style = title, "bold"
+    texts = [[cell(row.get(key)) for key in keys] for row in rows]
+    for index, key in enumerate(keys):
+        numbers = all(NUMBER.fullmatch(line[index]) for line in texts)
+        # Fold, because a cell cut short with dots may lose what it was printed for.
+        made.add_column(
+            key.replace("_", " "), justify="right" if numbers else "left", overflow="fold"
+        )
+    for line in texts:
+        made.add_row(*line)
+    return made

@@ -1,0 +1,108 @@
+"""`tracker worker`: one Celery worker process per GPU, or one on the CPU."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from tracker.cli.output import note
+from tracker.db import get_engine
+from tracker.embedded import EmbeddedServers
+from tracker.errors import TrackerError, UsageError
+from tracker.settings import Settings, get_settings
+
+
+def worker(
+    gpus: Annotated[
+        str | None, typer.Option(help="all, or numbers such as 0,1; without: all, or the CPU.")
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Stop when no run is queued or running.")
+    ] = False,
+) -> None:
+    """Train queued runs until Ctrl-C (which lets the runs in hand finish; twice: stops now)."""
+    settings = get_settings()
+    devices = _devices(gpus)
+    _check_servers(settings)
+    names = ", ".join("the CPU" if device is None else f"GPU {device}" for device in devices)
+    note(f"working on {names}; Ctrl-C lets the run in hand finish")
+    processes = [_start(settings, device, once) for device in devices]
+    _supervise(processes)
+
+
+def _devices(gpus: str | None) -> list[str | None]:
+    """Numbers of the GPUs to work on; `[None]` is the CPU."""
+    if gpus not in (None, "all") and not re.fullmatch(r"\d+(,\d+)*", gpus or ""):
+        raise UsageError(f"--gpus {gpus!r}: write all, or numbers such as 0,1")
+    # Takes a second or two, and only here.
+    import torch
+
+    found = [str(index) for index in range(torch.cuda.device_count())]
+    if gpus is None:
+        return list(found) or [None]
+    wanted = found if gpus == "all" else list(dict.fromkeys(gpus.split(",")))
+    if not found:
+        raise UsageError(f"--gpus {gpus}: no GPU is visible here; without --gpus the CPU works")
+    for gpu in wanted:
+        if gpu not in found:
+            raise UsageError(f"--gpus {gpus}: there is no GPU {gpu}, choose from {','.join(found)}")
+    return list(wanted)
+
+
+def _check_servers(settings: Settings) -> None:
+    from tracker.queue import check_broker, make_celery
+
+    get_engine(settings)
+    if settings.broker_url is None:
+        EmbeddedServers(settings.home).ensure_running()
+    check_broker(make_celery(settings), settings)
+
+
+def _start(settings: Settings, device: str | None, once: bool) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ)
+    # Threads that wait by spinning slow each other down tenfold as soon as a core is shared.
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if device is not None:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+        environment["CUDA_VISIBLE_DEVICES"] = visible[int(device)] if visible[0] else device
+    environment["TRACKER_WORKER_PARENT"] = str(os.getpid())
+    if once:
+        environment["TRACKER_WORKER_ONCE"] = "1"
+    label = "cpu" if device is None else f"gpu{device}"
+    command = [sys.executable, "-m", "celery", "--app", "workers.app", "--quiet", "worker"]
+    command += ["--pool", "prefork", "--concurrency", "1", "--queues", settings.queue]
+    command += ["--hostname", f"tracker-{label}-{os.getpid()}@%h", "--loglevel", "WARNING"]
+    command += ["--without-gossip", "--without-mingle"]
+    # In a session of its own, so that Ctrl-C reaches it once, through us, and never its children.
+    return subprocess.Popen(command, env=environment, start_new_session=True)
+
+
+def _supervise(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Pass signals on until every process has ended."""
+    asked = 0
+
+    def pass_on(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            note("stopping now; the runs in hand will be queued again")
+        for process in processes:
+            with suppress(ProcessLookupError):
+                if asked == 1:
+                    process.send_signal(signal.SIGTERM)
+                else:
+                    os.killpg(process.pid, signal.SIGKILL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, pass_on)
+    while any(process.poll() is None for process in processes):
+        time.sleep(0.1)
+    codes = [process.returncode for process in processes]
+    if asked == 0 and any(codes):
+        raise TrackerError(f"a worker process ended with code {next(filter(None, codes))}")

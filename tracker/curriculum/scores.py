@@ -1,0 +1,148 @@
+"""One score per example, and what its dataset was, read from the database."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Double, Integer, Text, cast, column, func, select, table
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from tracker.curriculum.order import EASIER, easier
+from tracker.db.models import Ensemble, Example, Split
+from tracker.errors import NotFoundError, UsageError, choice_error
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+LEARNING_ORDER = table(
+    "learning_order",
+    column("ensemble", Text),
+    column("split", Text),
+    column("position", Integer),
+    *(column(name) for name in EASIER),
+)
+NAMES_LISTED = 10
+
+
+@dataclass(frozen=True)
+class StoredSplit:
+    """One split of the dataset on which an ensemble was trained."""
+
+    ensemble: str
+    dataset_id: int
+    split: str
+    size: int
+    """N: number of examples."""
+    fingerprint: str
+    """See `tracker.datasets.identity.split_fingerprint`."""
+
+
+def read_split(ensemble: str, split: str = "train", engine: "Engine | None" = None) -> StoredSplit:
+    """The identity of a split of an ensemble's dataset.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such ensemble; the message lists up to ten that exist.
+    UsageError
+        If its dataset has no such split; the message lists them.
+    """
+    query = (
+        select(Split.dataset_id, Split.size, Split.fingerprint)
+        .join(Ensemble, Ensemble.dataset_id == Split.dataset_id)
+        .where(Ensemble.name == ensemble, Split.split == split)
+    )
+    with _engine(engine).connect() as connection:
+        found = connection.execute(query).one_or_none()
+        if found is None:
+            raise _not_found(connection, ensemble, split)
+    return StoredSplit(ensemble, found.dataset_id, split, found.size, found.fingerprint)
+
+
+def read_scores(
+    ensemble: str, score: str, split: str = "train", engine: "Engine | None" = None
+) -> NDArray[np.float64]:
+    """One score per example of a split, in one query; running ensembles answer too.
+
+    Parameters
+    ----------
+    ensemble
+        Name of the ensemble.
+    score
+        A column of the view `learning_order`: see `tracker.curriculum.order.EASIER`.
+    split
+        Split of the ensemble's dataset.
+    engine
+        Database; the configured one if not given.
+
+    Returns
+    -------
+    Array of shape (N,), by position in the split; NaN where the score is missing (NULL).
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such ensemble; the message lists up to ten that exist.
+    UsageError
+        If `score` or `split` is unknown, or no outcome gives this score yet.
+    """
+    easier(score)
+    values = np.full(read_split(ensemble, split, engine).size, np.nan)
+    # Two arrays instead of a row for each example: fetching them is several times faster.
+    query = select(
+        func.array_agg(LEARNING_ORDER.c.position, type_=ARRAY(Integer)),
+        func.array_agg(cast(LEARNING_ORDER.c[score], Double), type_=ARRAY(Double)),
+    ).where(LEARNING_ORDER.c.ensemble == ensemble, LEARNING_ORDER.c.split == split)
+    with _engine(engine).connect() as connection:
+        positions, scores = connection.execute(query).one()
+    if positions is not None:
+        values[np.asarray(positions)] = np.asarray(scores, dtype=np.float64)
+    if np.isnan(values).all():
+        raise UsageError(
+            f"ensemble {ensemble!r} has no outcomes yet that give {score} of split {split!r}: "
+            "wait for its first evaluation (`tracker status`)"
+        )
+    return values
+
+
+def read_examples(
+    split: StoredSplit, engine: "Engine | None" = None
+) -> tuple[list[bytes], NDArray[np.int64]]:
+    """Content hashes (16 bytes each) and labels, shape (N,), by position in the split."""
+    query = (
+        select(Example.content_hash, Example.label)
+        .where(Example.dataset_id == split.dataset_id, Example.split == split.split)
+        .order_by(Example.position)
+    )
+    with _engine(engine).connect() as connection:
+        examples = connection.execute(query).all()
+    hashes = [bytes(example.content_hash) for example in examples]
+    return hashes, np.array([example.label for example in examples], dtype=np.int64)
+
+
+def _not_found(connection: "Connection", ensemble: str, split: str) -> UsageError:
+    """Why there is no such split of such an ensemble."""
+    splits = connection.scalars(
+        select(Split.split)
+        .join(Ensemble, Ensemble.dataset_id == Split.dataset_id)
+        .where(Ensemble.name == ensemble)
+        .order_by(Split.first_example)
+    ).all()
+    if splits:
+        return choice_error("split", split, splits)
+    names = connection.scalars(
+        select(Ensemble.name).order_by(Ensemble.name).limit(NAMES_LISTED + 1)
+    ).all()
+    if not names:
+        return NotFoundError(f"no ensemble {ensemble!r}, nor any other: make one, tracker enqueue")
+    listed = ", ".join(names[:NAMES_LISTED]) + (", ..." if len(names) > NAMES_LISTED else "")
+    return NotFoundError(f"no ensemble {ensemble!r}: choose one of {listed}")
+
+
+def _engine(engine: "Engine | None") -> "Engine":
+    if engine is not None:
+        return engine
+    from tracker.db import get_engine
+
+    return get_engine()

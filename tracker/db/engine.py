@@ -1,0 +1,96 @@
+"""Connections: one engine a process, to the configured database or to the embedded one."""
+
+from functools import cache
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from tracker.embedded import EmbeddedServers
+from tracker.errors import DatabaseUnavailableError, UsageError
+from tracker.settings import Settings, get_settings
+
+# The views sort and hash bitmaps, which 4 MB would push to disk; and they are quick enough that
+# compiling them costs more than it gains.
+SESSION = {"work_mem": "64MB", "jit": "off"}
+
+
+def database_url(settings: Settings) -> URL:
+    """Address of the database as SQLAlchemy takes it.
+
+    Raises
+    ------
+    UsageError
+        If TRACKER_DATABASE_URL is not the address of a PostgreSQL database.
+    """
+    if settings.database_url is None:
+        return make_url(EmbeddedServers(settings.home).addresses.database_url)
+    try:
+        url = make_url(settings.database_url.get_secret_value())
+    except ArgumentError:
+        url = URL.create("unreadable")
+    if url.drivername not in ("postgresql", "postgres", "postgresql+psycopg") or not url.database:
+        raise UsageError(
+            "TRACKER_DATABASE_URL must read postgresql://user:password@host:port/database"
+        )
+    return url.set(drivername="postgresql+psycopg")
+
+
+def libpq_url(url: URL) -> str:
+    """The same address as psql and psycopg take it, password included."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def describe(url: URL) -> str:
+    """Host, port and database for messages; never the password."""
+    host = url.host or url.query.get("host", "local socket")
+    return f"host {host}, port {url.port or 5432}, database {url.database}"
+
+
+def make_engine(url: URL, *, application: str = "tracker") -> Engine:
+    """An engine whose sessions suit the views.
+
+    A failed connection is a `DatabaseUnavailableError` that names host, port and database.
+    """
+    options = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,
+        connect_args={"options": options, "application_name": application, "connect_timeout": 10},
+    )
+
+    @event.listens_for(engine, "handle_error")
+    def explain(context: object) -> None:
+        error = getattr(context, "sqlalchemy_exception", None)
+        if isinstance(error, OperationalError) and getattr(context, "connection", None) is None:
+            reason = str(error.orig).strip().splitlines()[-1]
+            raise DatabaseUnavailableError(
+                f"cannot connect to PostgreSQL at {describe(url)}: {reason}"
+            ) from None
+
+    return engine
+
+
+@cache
+def _engine(settings: Settings) -> Engine:
+    from tracker.db.migrate import ensure_current  # imports this module
+
+    if settings.database_url is None:
+        EmbeddedServers(settings.home).ensure_running()
+    engine = make_engine(database_url(settings))
+    ensure_current(engine, migrate=settings.database_url is None)
+    return engine
+
+
+def get_engine(settings: Settings | None = None) -> Engine:
+    """The process's engine, on a database whose schema is current.
+
+    The embedded server is started and migrated when needed; a configured database is only checked.
+
+    Raises
+    ------
+    DatabaseUnavailableError
+        If no connection can be made.
+    SchemaMismatchError
+        If a configured database is at another revision than this code.
+    """
+    return _engine(settings or get_settings())

@@ -1,0 +1,78 @@
+"""Bringing a database to the revision of this code, and telling whether it is there."""
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine, text
+
+from tracker.errors import SchemaMismatchError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0001"
+"""Newest revision; a constant so that commands need not load the migrations. Tested."""
+
+# Any 64-bit number does, as long as every version of tracker uses the same one.
+MIGRATION_LOCK = 0x7472_6163_6B65_7201
+
+
+def _config() -> "Config":
+    # Alembic is only loaded to migrate: every command checks the revision, few migrate.
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "migrations:")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def script_head() -> str | None:
+    """Newest revision among the migration files."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def current_revision(engine: Engine) -> str | None:
+    """Revision of the database; None if it has no tables of tracker."""
+    with engine.connect() as connection:
+        if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+            return None
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Migrate to `revision` in one transaction; two at once wait for each other."""
+    from alembic import command
+
+    config = _config()
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def ensure_current(engine: Engine, *, migrate: bool) -> None:
+    """Check that the database is at this code's revision, migrating it first if `migrate`.
+
+    Raises
+    ------
+    SchemaMismatchError
+        If it is at another revision, naming both and the command to run.
+    """
+    revision = current_revision(engine)
+    if revision == HEAD:
+        return
+    if migrate and (revision is None or revision < HEAD):
+        upgrade(engine)
+        return
+    if revision is not None and revision > HEAD:
+        raise SchemaMismatchError(
+            f"the database is at revision {revision}, newer than this tracker's {HEAD}: "
+            "install the newer version"
+        )
+    raise SchemaMismatchError(
+        f"the database is at revision {revision or 'none'}, this tracker needs {HEAD}: "
+        "run `tracker db upgrade`"
+    )

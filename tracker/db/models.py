@@ -1,0 +1,255 @@
+"""The tables. Views over them are in `tracker/sql/views`, and are what people query.
+
+The comments on tables and columns are stored in the database too, so that `\\d+` in psql
+explains itself. Defaults are the database's, because bulk loads pass by Python.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, BIT, JSONB, TIMESTAMP
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+RUN_STATES = ("queued", "running", "complete", "failed", "cancelled")
+
+VARBIT = BIT(varying=True)
+TIMESTAMPTZ = TIMESTAMP(timezone=True)
+NOW = text("now()")
+
+
+class Base(DeclarativeBase):
+    """Base of the models; names every constraint by one rule."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "%(table_name)s_pkey",
+            "fk": "%(table_name)s_%(column_0_name)s_fkey",
+            "uq": "%(table_name)s_%(column_0_name)s_key",
+            "ck": "%(table_name)s_%(constraint_name)s_check",
+            "ix": "%(table_name)s_%(column_0_name)s_idx",
+        }
+    )
+
+
+class Dataset(Base):
+    """A named labelled set with splits. A subset is a dataset of its own."""
+
+    __tablename__ = "dataset"
+    __table_args__ = (
+        CheckConstraint("num_classes BETWEEN 1 AND 65536", name="num_classes"),
+        {"comment": "A named labelled set with splits; a subset is a dataset of its own."},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    num_classes: Mapped[int]
+    class_names: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), comment="Name of each class, by index."
+    )
+    fingerprint: Mapped[str] = mapped_column(
+        Text, comment="SHA-256 over the fingerprints of the splits."
+    )
+    created_at: Mapped[datetime] = mapped_column(TIMESTAMPTZ, server_default=NOW)
+
+
+class Split(Base):
+    """A part of a dataset; a run trains on `train` and is scored on all of them."""
+
+    __tablename__ = "split"
+    __table_args__ = (
+        PrimaryKeyConstraint("dataset_id", "split"),
+        CheckConstraint("size > 0", name="size"),
+        {"comment": "A part of a dataset; runs train on `train` and are scored on every split."},
+    )
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
+    split: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(comment="Number of examples.")
+    first_example: Mapped[int] = mapped_column(comment="example_id of position 0.")
+    first_block: Mapped[int] = mapped_column(comment="Block of position 0; no block spans splits.")
+    fingerprint: Mapped[str] = mapped_column(
+        Text, comment="SHA-256 over content hash and label of every example, in order."
+    )
+
+
+class Block(Base):
+    """A range of consecutive examples of one split: the unit in which outcomes are stored."""
+
+    __tablename__ = "block"
+    __table_args__ = (
+        PrimaryKeyConstraint("dataset_id", "block"),
+        ForeignKeyConstraint(
+            ["dataset_id", "split"], ["split.dataset_id", "split.split"], ondelete="CASCADE"
+        ),
+        CheckConstraint("size > 0", name="size"),
+        {"comment": "A range of consecutive examples of one split: the unit of outcome storage."},
+    )
+
+    dataset_id: Mapped[int]
+    block: Mapped[int]
+    split: Mapped[str] = mapped_column(Text)
+    first_example: Mapped[int] = mapped_column(comment="example_id of slot 0.")
+    first_position: Mapped[int] = mapped_column(comment="Position in its split of slot 0.")
+    size: Mapped[int] = mapped_column(comment="Number of examples, hence of bits of each bitmap.")
+    label: Mapped[list[str]] = mapped_column(
+        ARRAY(VARBIT), comment="Label of each example as bit planes, least significant first."
+    )
+
+
+class Example(Base):
+    """One example, identified by (dataset, split, position) and by its content."""
+
+    __tablename__ = "example"
+    __table_args__ = (
+        PrimaryKeyConstraint("dataset_id", "example_id"),
+        ForeignKeyConstraint(
+            ["dataset_id", "block"], ["block.dataset_id", "block.block"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("dataset_id", "block", "slot", name="example_slot_key"),
+        Index("example_content_hash_idx", "content_hash"),
+        {"comment": "One example, identified by (dataset, split, position) and by its content."},
+    )
+
+    dataset_id: Mapped[int]
+    example_id: Mapped[int] = mapped_column(
+        comment="Number within the dataset: splits follow each other."
+    )
+    split: Mapped[str] = mapped_column(Text)
+    position: Mapped[int] = mapped_column(comment="0-based place in its split.")
+    source_position: Mapped[int] = mapped_column(
+        comment="Place in the split of the full dataset; differs in subsets."
+    )
+    label: Mapped[int]
+    content_hash: Mapped[bytes] = mapped_column(
+        LargeBinary, comment="BLAKE2b-128 of the picture without its label."
+    )
+    block: Mapped[int]
+    slot: Mapped[int] = mapped_column(comment="Bit of the block's bitmaps that is this example's.")
+
+
+class Ensemble(Base):
+    """N runs of one frozen recipe."""
+
+    __tablename__ = "ensemble"
+    __table_args__ = (
+        Index("ensemble_dataset_id_idx", "dataset_id"),
+        {"comment": "N runs of one frozen recipe."},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, unique=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"))
+    spec: Mapped[dict[str, Any]] = mapped_column(JSONB, comment="The recipe, whole.")
+    spec_digest: Mapped[str] = mapped_column(Text, comment="SHA-256 of the recipe.")
+    evaluations: Mapped[int] = mapped_column(comment="Evaluations of a complete run.")
+    total_steps: Mapped[int] = mapped_column(comment="Optimizer steps of a complete run.")
+    created_at: Mapped[datetime] = mapped_column(TIMESTAMPTZ, server_default=NOW)
+
+
+class Run(Base):
+    """One seed of an ensemble. The row is the truth about the run's state; Celery only wakes."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        UniqueConstraint("ensemble_id", "seed"),
+        CheckConstraint(f"state IN {RUN_STATES}", name="state"),
+        CheckConstraint("attempt BETWEEN 0 AND max_attempts", name="attempt"),
+        Index("run_state_idx", "state", postgresql_where=text("state IN ('queued', 'running')")),
+        {"comment": "One seed of an ensemble; this row is the truth about its state."},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    ensemble_id: Mapped[int] = mapped_column(ForeignKey("ensemble.id", ondelete="CASCADE"))
+    seed: Mapped[int]
+    state: Mapped[str] = mapped_column(Text, server_default="queued")
+    attempt: Mapped[int] = mapped_column(
+        server_default="0", comment="Number of times a worker has claimed the run."
+    )
+    max_attempts: Mapped[int] = mapped_column(server_default="3")
+    cancel_requested: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="Read by the worker at every evaluation."
+    )
+    queued_at: Mapped[datetime] = mapped_column(TIMESTAMPTZ, server_default=NOW)
+    sent_at: Mapped[datetime | None] = mapped_column(
+        TIMESTAMPTZ, comment="When its message last went to the broker."
+    )
+    started_at: Mapped[datetime | None] = mapped_column(
+        TIMESTAMPTZ, comment="Start of the latest attempt."
+    )
+    heartbeat_at: Mapped[datetime | None] = mapped_column(TIMESTAMPTZ)
+    finished_at: Mapped[datetime | None] = mapped_column(TIMESTAMPTZ)
+    worker: Mapped[str | None] = mapped_column(Text, comment="host:pid of the latest attempt.")
+    step: Mapped[int] = mapped_column(
+        server_default="0", comment="Optimizer steps done, as of the last heartbeat."
+    )
+    examples_per_second: Mapped[float | None] = mapped_column(
+        Double, comment="Training speed of the latest attempt, evaluations included."
+    )
+    error: Mapped[str | None] = mapped_column(Text)
+    provenance: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB, comment="Versions, device and threads of the latest attempt."
+    )
+
+
+class Evaluation(Base):
+    """A point of one run's training at which all examples were scored."""
+
+    __tablename__ = "evaluation"
+    __table_args__ = (
+        PrimaryKeyConstraint("run_id", "evaluation"),
+        CheckConstraint("evaluation >= 0", name="evaluation"),
+        {"comment": "A point of one run's training at which all examples were scored."},
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))
+    evaluation: Mapped[int] = mapped_column(
+        comment="Ordinal; the papers' e. 0 is the untrained network."
+    )
+    step: Mapped[int] = mapped_column(comment="Optimizer steps before it.")
+    epoch: Mapped[float] = mapped_column(Double, comment="Passes over the training set before it.")
+    train_loss: Mapped[float | None] = mapped_column(
+        Double, comment="Mean training loss of the steps since the evaluation before."
+    )
+    recorded_at: Mapped[datetime] = mapped_column(TIMESTAMPTZ, server_default=NOW)
+
+
+class OutcomeBlock(Base):
+    """What one run said of one block of examples at one evaluation; append-only."""
+
+    __tablename__ = "outcome_block"
+    __table_args__ = (
+        PrimaryKeyConstraint("run_id", "block", "evaluation"),
+        ForeignKeyConstraint(
+            ["run_id", "evaluation"],
+            ["evaluation.run_id", "evaluation.evaluation"],
+            ondelete="CASCADE",
+        ),
+        {
+            "comment": "What one run said of one block of examples at one evaluation; append-only.",
+        },
+    )
+
+    run_id: Mapped[int]
+    block: Mapped[int]
+    evaluation: Mapped[int]
+    correct: Mapped[str] = mapped_column(
+        VARBIT, comment="One bit an example: was the predicted class the label?"
+    )
+    predicted: Mapped[list[str]] = mapped_column(
+        ARRAY(VARBIT), comment="Predicted class as bit planes, least significant first."
+    )

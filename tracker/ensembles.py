@@ -1,0 +1,134 @@
+"""Ensembles: making one, adding runs to it, finding it again."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from tracker.db.models import Ensemble, Run
+from tracker.errors import NotFoundError, UsageError
+from tracker.recipes import get_architecture
+from tracker.registry import RegisteredDataset
+from tracker.specs import EnsembleSpec, Recipe, Schedule
+
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Enqueued:
+    """What an enqueue did."""
+
+    ensemble_id: int
+    ensemble: str
+    created: bool
+    added: tuple[int, ...]
+    """Ids of the runs that were added."""
+    states: dict[str, int]
+    """Number of the ensemble's runs in each state, the added ones included."""
+
+
+def default_name(spec: EnsembleSpec) -> str:
+    """`dataset-arch`, followed by whatever differs from the stock recipe.
+
+    Two specs have the same name only if they are equal, as long as the stock recipe stays.
+    """
+    stock = get_architecture(spec.arch).recipe(spec.dataset)
+    parts = [spec.dataset_name, spec.arch]
+    for name in Recipe.model_fields:
+        value = getattr(spec.recipe, name)
+        if value != getattr(stock, name):
+            parts.append(str(value) if name in ("length", "optimizer") else f"{name}{value}")
+    if str(spec.recording.every) != "1epoch":
+        parts.append(f"every{spec.recording.every}")
+    if spec.recording.initial:
+        parts.append("initial")
+    return "-".join(part.replace("_", "") for part in parts)
+
+
+def check_name(name: str) -> str:
+    """`name` if it can name an ensemble, else `UsageError`."""
+    if not NAME_PATTERN.fullmatch(name):
+        raise UsageError(
+            f"--name {name!r}: use up to 100 letters, digits, and . _ + -, a letter or digit first"
+        )
+    return name
+
+
+def enqueue_runs(
+    connection: Connection,
+    name: str,
+    spec: EnsembleSpec,
+    dataset: RegisteredDataset,
+    seeds: Iterable[int],
+) -> Enqueued:
+    """Make the ensemble if it is new, and those of its runs that are missing.
+
+    Raises
+    ------
+    UsageError
+        If the name belongs to an ensemble with another spec; the first difference is named.
+    """
+    schedule = Schedule.of(spec, dataset.sizes["train"])
+    created = connection.scalar(
+        insert(Ensemble)
+        .values(
+            name=name,
+            dataset_id=dataset.id,
+            spec=spec.model_dump(mode="json"),
+            spec_digest=spec.digest,
+            evaluations=schedule.evaluations,
+            total_steps=schedule.total_steps,
+        )
+        .on_conflict_do_nothing()
+        .returning(Ensemble.id)
+    )
+    ensemble_id = created if created is not None else _check_spec(connection, name, spec)
+    added = connection.scalars(
+        insert(Run)
+        .values([{"ensemble_id": ensemble_id, "seed": seed} for seed in seeds])
+        .on_conflict_do_nothing()
+        .returning(Run.id)
+    ).all()
+    states = count_states(connection, ensemble_id)
+    return Enqueued(ensemble_id, name, created is not None, tuple(sorted(added)), states)
+
+
+def _check_spec(connection: Connection, name: str, spec: EnsembleSpec) -> int:
+    row = connection.execute(select(Ensemble.id, Ensemble.spec).where(Ensemble.name == name)).one()
+    stored = EnsembleSpec.model_validate(row.spec)
+    if stored.digest != spec.digest:
+        raise UsageError(
+            f"ensemble {name!r} exists with another recipe ({stored.first_difference(spec)}): "
+            "choose another --name"
+        )
+    return int(row.id)
+
+
+def count_states(connection: Connection, ensemble_id: int) -> dict[str, int]:
+    """Number of runs of the ensemble in each state that occurs."""
+    rows = connection.execute(
+        select(Run.state, func.count().label("runs"))
+        .where(Run.ensemble_id == ensemble_id)
+        .group_by(Run.state)
+    )
+    return {row.state: row.runs for row in rows}
+
+
+def get_ensemble_id(connection: Connection, name: str) -> int:
+    """Id of the ensemble called `name`.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, listing up to ten that exist.
+    """
+    found = connection.scalar(select(Ensemble.id).where(Ensemble.name == name))
+    if found is None:
+        names = list(
+            connection.scalars(select(Ensemble.name).order_by(Ensemble.id.desc()).limit(10))
+        )
+        known = f"there are {', '.join(names)}" if names else "there are none yet"
+        raise NotFoundError(f"no ensemble {name!r}: {known}")
+    return int(found)

@@ -1,0 +1,102 @@
+"""The message queue: one message wakes a worker for one run; Postgres decides the rest."""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from sqlalchemy import Engine
+
+from tracker.embedded import EmbeddedServers
+from tracker.errors import BrokerUnavailableError, UsageError
+from tracker.runs import mark_sent
+from tracker.settings import Settings
+
+TASK = "tracker.train_run"
+
+# A worker looks at the queue again after this long without a connection, instead of giving up.
+_RETRY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
+
+
+def broker_url(settings: Settings) -> str:
+    """Address of the broker as Celery takes it.
+
+    Raises
+    ------
+    UsageError
+        If TRACKER_BROKER_URL is not the address of a Redis server.
+    """
+    if settings.broker_url is None:
+        return EmbeddedServers(settings.home).addresses.broker_url
+    url = settings.broker_url.get_secret_value()
+    if urlsplit(url).scheme not in ("redis", "rediss", "redis+socket"):
+        raise UsageError("TRACKER_BROKER_URL must read redis://:password@host:port/number")
+    return url
+
+
+def describe_broker(settings: Settings) -> str:
+    """Host, port and number for messages; never the password."""
+    if settings.broker_url is None:
+        return f"the embedded broker under {settings.home}"
+    parts = urlsplit(settings.broker_url.get_secret_value())
+    host, port = parts.hostname or "localhost", parts.port or 6379
+    return f"host {host}, port {port}, database {parts.path.lstrip('/') or '0'}"
+
+
+def make_celery(settings: Settings) -> Celery:
+    """The Celery application, for those who send and those who work."""
+    app = Celery("tracker", broker=broker_url(settings), set_as_current=False)
+    app.conf.update(
+        task_default_queue=settings.queue,
+        task_serializer="json",
+        accept_content=["json"],
+        # What a run gave is in Postgres; nobody reads results from Celery.
+        task_ignore_result=True,
+        # Early acknowledgement: with late ones the Redis transport delivers a message again while
+        # its run is still training. A message lost with its worker is sent again by the reaper.
+        task_acks_late=False,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
+        # Spawned, not forked: safe with CUDA. One child keeps data and compiled code warm.
+        worker_pool_start_method="spawn",
+        worker_concurrency=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"socket_connect_timeout": 5},
+        task_publish_retry_policy=_RETRY,
+    )
+    return app
+
+
+def check_broker(app: Celery, settings: Settings) -> None:
+    """Raise `BrokerUnavailableError` unless the broker answers."""
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(
+                max_retries=1, interval_start=0, interval_step=0.1, timeout=5
+            )
+    except (OperationalError, OSError) as error:
+        raise BrokerUnavailableError(
+            f"cannot connect to the broker at {describe_broker(settings)}: {error}"
+        ) from None
+
+
+def send_runs(app: Celery, engine: Engine, run_ids: Iterable[int]) -> None:
+    """Send one message per run, and note in the database that they are sent.
+
+    Call it after the transaction that queued the runs, or a worker may look too early.
+    """
+    ids = list(run_ids)
+    with app.producer_pool.acquire(block=True) as producer:
+        for run_id in ids:
+            app.send_task(TASK, args=(run_id,), producer=producer)
+    with engine.begin() as connection:
+        mark_sent(connection, ids)
+
+
+def waiting_messages(app: Celery, settings: Settings) -> int:
+    """Number of messages that no worker has taken yet."""
+    with app.connection_for_read() as connection:
+        declared = connection.default_channel.queue_declare(settings.queue, passive=False)
+        return int(declared.message_count)

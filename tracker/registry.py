@@ -1,0 +1,155 @@
+"""Datasets in the database: registering one, and refusing another under its name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from tracker.datasets import Dataset, ImageSplit
+from tracker.db import models
+from tracker.errors import DatasetMismatchError
+from tracker.outcomes.layout import Layout, SplitRange, plane_count
+from tracker.outcomes.packing import block_slices, pack_planes, planes_text
+
+
+@dataclass(frozen=True)
+class RegisteredDataset:
+    """A dataset as the database knows it."""
+
+    id: int
+    name: str
+    num_classes: int
+    sizes: Mapping[str, int]
+    """Examples of each split, in storage order."""
+
+    @property
+    def layout(self) -> Layout:
+        """How its examples lie in blocks."""
+        return Layout.of(self.sizes)
+
+
+def find_dataset(connection: Connection, name: str) -> RegisteredDataset | None:
+    """The dataset registered as `name`, or None."""
+    dataset = connection.execute(
+        select(models.Dataset.id, models.Dataset.num_classes).where(models.Dataset.name == name)
+    ).one_or_none()
+    if dataset is None:
+        return None
+    splits = connection.execute(
+        select(models.Split.split, models.Split.size)
+        .where(models.Split.dataset_id == dataset.id)
+        .order_by(models.Split.first_example)
+    )
+    sizes = {row.split: row.size for row in splits}
+    return RegisteredDataset(dataset.id, name, dataset.num_classes, sizes)
+
+
+def register_dataset(connection: Connection, dataset: Dataset) -> RegisteredDataset:
+    """Register `dataset` with all its examples, or check that it is the one already registered.
+
+    Two callers at once register it once.
+
+    Raises
+    ------
+    DatasetMismatchError
+        If the name is taken by a dataset with other examples, labels or order.
+    """
+    created = connection.scalar(
+        upsert(models.Dataset)
+        .values(
+            name=dataset.name,
+            num_classes=dataset.num_classes,
+            class_names=list(dataset.class_names),
+            fingerprint=dataset.fingerprint,
+        )
+        .on_conflict_do_nothing()
+        .returning(models.Dataset.id)
+    )
+    if created is None:
+        check_fingerprint(connection, dataset)
+    else:
+        _insert_examples(connection, created, dataset)
+    found = find_dataset(connection, dataset.name)
+    assert found is not None  # noqa: S101 (made or found above, in this transaction)
+    return found
+
+
+def check_fingerprint(connection: Connection, dataset: Dataset) -> None:
+    """Raise `DatasetMismatchError` unless `dataset` is what its name is registered as."""
+    stored = connection.scalar(
+        select(models.Dataset.fingerprint).where(models.Dataset.name == dataset.name)
+    )
+    if stored != dataset.fingerprint:
+        raise DatasetMismatchError(
+            f"dataset {dataset.name!r} is registered with other examples, labels or order "
+            f"(fingerprint {stored}, here {dataset.fingerprint}): the files have changed, or the "
+            "name is used for something else"
+        )
+
+
+def _insert_examples(connection: Connection, dataset_id: int, dataset: Dataset) -> None:
+    layout = Layout.of({name: len(split) for name, split in dataset.splits.items()})
+    planes = plane_count(dataset.num_classes)
+    for split_range in layout.splits:
+        split = dataset.splits[split_range.split]
+        connection.execute(
+            insert(models.Split).values(
+                dataset_id=dataset_id,
+                split=split_range.split,
+                size=split_range.size,
+                first_example=split_range.first_example,
+                first_block=split_range.blocks[0].block,
+                fingerprint=split.fingerprint,
+            )
+        )
+        _insert_blocks(connection, dataset_id, split, split_range, planes)
+        _copy_examples(connection, dataset_id, split, split_range)
+
+
+def _insert_blocks(
+    connection: Connection, dataset_id: int, split: ImageSplit, split_range: SplitRange, planes: int
+) -> None:
+    packed = pack_planes(split.labels, planes)
+    rows = [
+        {
+            "dataset_id": dataset_id,
+            "block": block.block,
+            "split": block.split,
+            "first_example": block.first_example,
+            "first_position": block.first_position,
+            "size": block.size,
+            "label": planes_text(packed[:, columns], block.size),
+        }
+        for block, columns in block_slices(Layout((split_range,)))
+    ]
+    connection.execute(insert(models.Block), rows)
+
+
+def _copy_examples(
+    connection: Connection, dataset_id: int, split: ImageSplit, split_range: SplitRange
+) -> None:
+    hashes, labels = split.hashes, np.asarray(split.labels).tolist()
+    sources = np.asarray(split.source_positions).tolist()
+    columns = (
+        "dataset_id, example_id, split, position, source_position, label, content_hash, block, slot"
+    )
+    cursor = connection.connection.cursor()
+    with cursor.copy(f"COPY example ({columns}) FROM STDIN") as copy:
+        for block in split_range.blocks:
+            for slot in range(block.size):
+                position = block.first_position + slot
+                copy.write_row(
+                    (
+                        dataset_id,
+                        block.first_example + slot,
+                        split_range.split,
+                        position,
+                        sources[position],
+                        labels[position],
+                        hashes[position],
+                        block.block,
+                        slot,
+                    )
+                )

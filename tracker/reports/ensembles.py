@@ -1,0 +1,169 @@
+"""What the ensembles are, and what has come of their runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Double, func, select, true
+
+from tracker.db.models import Dataset, Ensemble, Run, Split
+from tracker.ensembles import count_states, get_ensemble_id
+from tracker.reports import views
+from tracker.specs import EnsembleSpec, Recipe, Recording, Span
+
+
+@dataclass(frozen=True)
+class EnsembleInfo:
+    """An ensemble: what it trains, and what has come of its runs."""
+
+    ensemble: str
+    spec: EnsembleSpec
+    class_names: tuple[str, ...]
+    """Name of each class, by label."""
+    sizes: Mapping[str, int]
+    """Examples of each split, in storage order."""
+    runs: Mapping[str, int]
+    """Number of runs in each state that occurs."""
+    evaluations: int
+    """Evaluations of a complete run."""
+    created_at: datetime
+
+    @property
+    def recipe(self) -> str:
+        """The recipe in one line."""
+        return recipe_line(self.spec.recipe, self.spec.recording)
+
+
+@dataclass(frozen=True)
+class EnsembleRow:
+    """An ensemble as one line of a list."""
+
+    ensemble: str
+    dataset: str
+    arch: str
+    runs: int
+    complete: int
+    failed: int
+    last_evaluation: int | None
+    """Last evaluation recorded by a run that has not failed; None if there is none yet."""
+    runs_recorded: int
+    """Runs that have recorded it, and over which the accuracies are means."""
+    train_accuracy: float | None
+    test_accuracy: float | None
+    created_at: datetime
+
+
+def describe_ensemble(connection: Connection, ensemble: str) -> EnsembleInfo:
+    """What the ensemble called `ensemble` is.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, listing up to ten that exist.
+    """
+    ensemble_id = get_ensemble_id(connection, ensemble)
+    row = connection.execute(
+        select(
+            Ensemble.spec,
+            Ensemble.dataset_id,
+            Ensemble.evaluations,
+            Ensemble.created_at,
+            Dataset.class_names,
+        )
+        .join(Dataset, Ensemble.dataset_id == Dataset.id)
+        .where(Ensemble.id == ensemble_id)
+    ).one()
+    sizes = connection.execute(
+        select(Split.split, Split.size)
+        .where(Split.dataset_id == row.dataset_id)
+        .order_by(Split.first_example)
+    )
+    return EnsembleInfo(
+        ensemble=ensemble,
+        spec=EnsembleSpec.model_validate(row.spec),
+        class_names=tuple(row.class_names),
+        sizes={row.split: row.size for row in sizes},
+        runs=count_states(connection, ensemble_id),
+        evaluations=row.evaluations,
+        created_at=row.created_at,
+    )
+
+
+def recipe_line(recipe: Recipe, recording: Recording) -> str:
+    """How one network is trained and scored, in one line."""
+    parts = [_words(recipe.length), f"batch {recipe.batch_size}"]
+    optimizer = [recipe.optimizer, f"lr {recipe.lr:g}"]
+    optimizer += [f"momentum {recipe.momentum:g}"] if recipe.momentum else []
+    optimizer += [f"weight decay {recipe.weight_decay:g}"] if recipe.weight_decay else []
+    parts.append(" ".join(optimizer))
+    if recipe.decay is not None:
+        times = [f"after {_words(span)}" for span in recipe.decay.at]
+        times += [f"every {_words(recipe.decay.every)}"] if recipe.decay.every else []
+        parts.append(f"lr / {recipe.decay.divisor:g} {' and '.join(times)}")
+    every = recording.every
+    unit = every.unit if every.count == 1 else _words(every)
+    parts.append(f"scored every {unit}{' and before training' if recording.initial else ''}")
+    return ", ".join(parts)
+
+
+def _words(span: Span) -> str:
+    return f"{span.count} {span.unit}{'' if span.count == 1 else 's'}"
+
+
+def list_ensembles(connection: Connection) -> tuple[EnsembleRow, ...]:
+    """Every ensemble, the newest first."""
+    states = (
+        select(
+            Run.ensemble_id,
+            func.count().label("runs"),
+            func.count().filter(Run.state == "complete").label("complete"),
+            func.count().filter(Run.state == "failed").label("failed"),
+        )
+        .group_by(Run.ensemble_id)
+        .subquery("states")
+    )
+    recorded = views.ensemble_evaluation
+    last = (
+        select(
+            recorded.c.ensemble_id,
+            func.max(recorded.c.evaluation).label("evaluation"),
+        )
+        .group_by(recorded.c.ensemble_id)
+        .subquery("last")
+    )
+    accuracy = views.run_accuracy
+    # LATERAL, so that only the bitmaps of the last evaluation are read.
+    mean = func.avg(accuracy.c.accuracy, type_=Double)
+    final = (
+        select(
+            func.count(accuracy.c.run_id.distinct()).label("runs"),
+            mean.filter(accuracy.c.split == "train").label("train"),
+            mean.filter(accuracy.c.split == "test").label("test"),
+        )
+        .where(
+            accuracy.c.ensemble_id == Ensemble.id,
+            accuracy.c.evaluation == last.c.evaluation,
+        )
+        .lateral("final")
+    )
+    rows = connection.execute(
+        select(
+            Ensemble.name,
+            Dataset.name.label("dataset"),
+            Ensemble.spec["arch"].astext.label("arch"),
+            func.coalesce(states.c.runs, 0).label("runs"),
+            func.coalesce(states.c.complete, 0).label("complete"),
+            func.coalesce(states.c.failed, 0).label("failed"),
+            last.c.evaluation,
+            func.coalesce(final.c.runs, 0).label("runs_recorded"),
+            final.c.train,
+            final.c.test,
+            Ensemble.created_at,
+        )
+        .join(Dataset, Ensemble.dataset_id == Dataset.id)
+        .outerjoin(states, states.c.ensemble_id == Ensemble.id)
+        .outerjoin(last, last.c.ensemble_id == Ensemble.id)
+        .outerjoin(final, true())
+        .order_by(Ensemble.id.desc())
+    )
+    return tuple(EnsembleRow(*row) for row in rows)

@@ -1,0 +1,60 @@
+"""What every report begins with: one moment of the database, an ensemble that has outcomes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine
+
+from tracker.errors import TrackerError, choice_error
+from tracker.reports.curves import EvaluationRow, evaluations
+from tracker.reports.ensembles import EnsembleInfo, describe_ensemble
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An ensemble that has outcomes."""
+
+    info: EnsembleInfo
+    evaluations: tuple[EvaluationRow, ...]
+    """Those that at least one run has recorded; never empty."""
+
+    @property
+    def time_unit(self) -> str:
+        """What an evaluation's ordinal counts: `epoch`, or else `evaluation`."""
+        same = all(row.epoch == row.evaluation for row in self.evaluations)
+        return "epoch" if same else "evaluation"
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A read-only transaction in which all queries see the same moment, while runs record."""
+    with engine.connect() as connection:
+        yield connection.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+
+
+def find_subject(connection: Connection, ensemble: str, split: str) -> Subject:
+    """The ensemble and its evaluations, after checking that there is something to report.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such ensemble.
+    UsageError
+        If its dataset has no such split.
+    TrackerError
+        If no run has recorded an evaluation.
+    """
+    info = describe_ensemble(connection, ensemble)
+    if split not in info.sizes:
+        raise choice_error("split", split, info.sizes)
+    recorded = evaluations(connection, ensemble)
+    if not recorded:
+        states = ", ".join(f"{count} {state}" for state, count in info.runs.items())
+        raise TrackerError(
+            f"ensemble {ensemble!r} has no outcomes yet (runs: {states or 'none'}): "
+            "`tracker status` says what its runs do, `tracker worker` trains the queued ones"
+        )
+    return Subject(info, recorded)

@@ -1,0 +1,71 @@
+"""The views (`tracker/sql/views`) as far as reports read them: names for queries, not models."""
+
+from sqlalchemy import Double, Integer, Text, column, table
+
+from tracker.db.models import VARBIT
+
+run_accuracy = table(
+    "run_accuracy",
+    column("ensemble", Text),
+    column("ensemble_id", Integer),
+    column("run_id", Integer),
+    column("split", Text),
+    column("evaluation", Integer),
+    column("accuracy", Double),
+)
+
+ensemble_evaluation = table(
+    "ensemble_evaluation",
+    column("ensemble", Text),
+    column("ensemble_id", Integer),
+    column("evaluation", Integer),
+    column("runs", Integer),
+    column("step", Integer),
+    column("epoch", Double),
+)
+
+learning_order = table(
+    "learning_order",
+    column("ensemble", Text),
+    column("split", Text),
+    column("position", Integer),
+    column("label", Integer),
+    column("runs", Integer),
+    column("evaluations", Integer),
+    column("accessibility", Double),
+    column("mean_learned", Double),
+    column("learned_share", Double),
+    column("forgetting_events", Double),
+)
+
+block_history = table(
+    "block_history",
+    column("ensemble", Text),
+    column("dataset_id", Integer),
+    column("run_id", Integer),
+    column("block", Integer),
+    column("correct", VARBIT),
+    column("forgotten", VARBIT),
+)
+
+tp_agreement_histogram = table(
+    "tp_agreement_histogram",
+    column("ensemble", Text),
+    column("split", Text),
+    column("evaluation", Integer),
+    column("runs", Integer),
+    column("runs_correct", Integer),
+    column("examples", Integer),
+    column("null_examples", Double),
+)
+
+bimodality = table(
+    "bimodality",
+    column("ensemble", Text),
+    column("split", Text),
+    column("evaluation", Integer),
+    column("runs", Integer),
+    column("tp_agreement", Double),
+    column("bimodality", Double),
+    column("null_bimodality", Double),
+)

@@ -1,0 +1,200 @@
+"""The life of a run: queued, claimed, fenced, reaped, finished.
+
+Postgres owns the state; every step is one guarded UPDATE, so that of two workers that try the
+same thing one matches no row. Times are the database's. Nothing here knows Celery.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
+
+from tracker.db.models import Dataset, Ensemble, Run
+from tracker.errors import RunLostError
+from tracker.specs import EnsembleSpec
+
+ERROR_LIMIT = 20_000
+"""Characters of an error's text that are kept."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One attempt at one run: what a worker holds while it trains."""
+
+    run_id: int
+    attempt: int
+    seed: int
+    ensemble: str
+    spec: EnsembleSpec
+    dataset_fingerprint: str
+
+
+def claim_run(connection: Connection, run_id: int, worker: str) -> Claim | None:
+    """Take a queued run for `worker` (`host:pid`); None if it is not there to be taken."""
+    row = connection.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.state == "queued", ~Run.cancel_requested)
+        .values(
+            state="running",
+            attempt=Run.attempt + 1,
+            worker=worker,
+            started_at=func.clock_timestamp(),
+            heartbeat_at=func.clock_timestamp(),
+            finished_at=None,
+            step=0,
+            examples_per_second=None,
+            error=None,
+        )
+        .returning(Run.attempt, Run.seed, Run.ensemble_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    ensemble = connection.execute(
+        select(Ensemble.name, Ensemble.spec, Dataset.fingerprint)
+        .join(Dataset, Ensemble.dataset_id == Dataset.id)
+        .where(Ensemble.id == row.ensemble_id)
+    ).one()
+    return Claim(
+        run_id=run_id,
+        attempt=row.attempt,
+        seed=row.seed,
+        ensemble=ensemble.name,
+        spec=EnsembleSpec.model_validate(ensemble.spec),
+        dataset_fingerprint=ensemble.fingerprint,
+    )
+
+
+def _held(claim: Claim) -> ColumnElement[bool]:
+    return and_(Run.id == claim.run_id, Run.attempt == claim.attempt, Run.state == "running")
+
+
+def fence(connection: Connection, claim: Claim) -> bool:
+    """Lock the run for this transaction; True if cancelling it was asked for.
+
+    Raises
+    ------
+    RunLostError
+        If the run is no longer this attempt's. Nothing of the transaction may be kept then.
+    """
+    cancel = connection.scalar(
+        select(Run.cancel_requested).where(_held(claim)).with_for_update(key_share=True)
+    )
+    if cancel is None:
+        raise RunLostError(f"run {claim.run_id} is no longer held by attempt {claim.attempt}")
+    return bool(cancel)
+
+
+def beat(connection: Connection, claim: Claim, step: int, examples_per_second: float) -> bool:
+    """Say that the attempt is alive and how far it is; False if the run is no longer held."""
+    matched = connection.execute(
+        update(Run)
+        .where(_held(claim))
+        .values(
+            heartbeat_at=func.clock_timestamp(),
+            step=step,
+            examples_per_second=examples_per_second,
+        )
+    )
+    return matched.rowcount == 1
+
+
+def set_provenance(connection: Connection, claim: Claim, provenance: Mapping[str, Any]) -> None:
+    """Store what the attempt runs on: versions, device, threads."""
+    connection.execute(update(Run).where(_held(claim)).values(provenance=dict(provenance)))
+
+
+def finish(connection: Connection, claim: Claim, state: str, error: str | None = None) -> bool:
+    """End the attempt as `complete`, `failed` or `cancelled`; False if it was not held."""
+    matched = connection.execute(
+        update(Run)
+        .where(_held(claim))
+        .values(
+            state=state,
+            finished_at=func.clock_timestamp(),
+            error=None if error is None else error[-ERROR_LIMIT:],
+        )
+    )
+    return matched.rowcount == 1
+
+
+def reap(connection: Connection, stale: timedelta) -> list[int]:
+    """Take silent runs from their workers; the ids of those that are queued again.
+
+    A run that has used up its attempts fails instead; one that was to be cancelled is. Two
+    reapers at once skip each other's rows.
+    """
+    silent = list(
+        connection.scalars(
+            select(Run.id)
+            .where(
+                Run.state == "running",
+                func.coalesce(Run.heartbeat_at, Run.started_at) < func.clock_timestamp() - stale,
+            )
+            .with_for_update(skip_locked=True)
+        )
+    )
+    spent = Run.attempt >= Run.max_attempts
+    ended = or_(Run.cancel_requested, spent)
+    rows = connection.execute(
+        update(Run)
+        .where(Run.id.in_(silent))
+        .values(
+            state=case((Run.cancel_requested, "cancelled"), (spent, "failed"), else_="queued"),
+            finished_at=case((ended, func.clock_timestamp()), else_=None),
+            queued_at=case((ended, Run.queued_at), else_=func.clock_timestamp()),
+            error=f"worker lost: no sign of life for {stale.total_seconds():g} s",
+        )
+        .returning(Run.id, Run.state)
+    )
+    return [row.id for row in rows if row.state == "queued"]
+
+
+def unsent_runs(connection: Connection, older_than: timedelta, limit: int = 1000) -> list[int]:
+    """Queued runs whose message was never sent, or that long ago; oldest first."""
+    due = func.clock_timestamp() - older_than
+    return list(
+        connection.scalars(
+            select(Run.id)
+            .where(Run.state == "queued", or_(Run.sent_at.is_(None), Run.sent_at < due))
+            .order_by(Run.queued_at, Run.id)
+            .limit(limit)
+        )
+    )
+
+
+def mark_sent(connection: Connection, run_ids: list[int]) -> None:
+    """Note that the runs' messages have gone to the broker."""
+    connection.execute(
+        update(Run).where(Run.id.in_(run_ids)).values(sent_at=func.clock_timestamp())
+    )
+
+
+def request_cancel(connection: Connection, run_ids: list[int]) -> dict[str, int]:
+    """Cancel runs: queued ones at once, running ones at their next evaluation.
+
+    Returns
+    -------
+    dict
+        Number of runs `cancelled` and `asked` (running).
+    """
+    cancelled = connection.execute(
+        update(Run)
+        .where(Run.id.in_(run_ids), Run.state == "queued")
+        .values(state="cancelled", cancel_requested=True, finished_at=func.clock_timestamp())
+    ).rowcount
+    asked = connection.execute(
+        update(Run).where(Run.id.in_(run_ids), Run.state == "running").values(cancel_requested=True)
+    ).rowcount
+    return {"cancelled": cancelled, "asked": asked}
+
+
+def open_runs(connection: Connection) -> int:
+    """Number of runs that are queued or running."""
+    return (
+        connection.scalar(
+            select(func.count()).select_from(Run).where(Run.state.in_(("queued", "running")))
+        )
+        or 0
+    )

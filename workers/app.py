@@ -1,0 +1,47 @@
+"""The Celery application of the workers: `celery -A workers.app worker`.
+
+`tracker worker` starts it with the right options, one process per GPU or one on the CPU.
+"""
+
+import logging
+import warnings
+from typing import Any
+
+from celery.platforms import SecurityWarning
+from celery.signals import setup_logging, worker_ready
+
+from tracker.db import get_engine
+from tracker.queue import TASK, make_celery
+from tracker.settings import get_settings
+from workers.caretaker import Caretaker
+
+# Celery warns root of pickled messages. Ours are JSON, and nothing else is accepted.
+warnings.filterwarnings("ignore", category=SecurityWarning)
+
+settings = get_settings()
+app = make_celery(settings)
+
+
+@app.task(name=TASK)  # type: ignore[untyped-decorator]
+def train_run(run_id: int) -> None:
+    """Train one run. Everything that may go wrong is recorded in its row."""
+    # Torch takes seconds to load: only the process that trains does.
+    from workers.task import work
+
+    work(get_engine(settings), settings, run_id)
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def start_caretaker(**_: Any) -> None:
+    """Look after lost runs and messages from the worker's main process."""
+    Caretaker(app, get_engine(settings), settings).start()
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def configure_logging(**_: Any) -> None:
+    """One line per event of ours; of the libraries only what is worth a warning."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(processName)s: %(message)s"
+    )
+    logging.getLogger("workers").setLevel(logging.INFO)
+    logging.getLogger("tracker").setLevel(logging.INFO)

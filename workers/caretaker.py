@@ -1,0 +1,86 @@
+"""What every worker does beside training: finding lost runs and messages, stopping when done.
+
+A worker that dies loses the message of the run it was training, and a broker that is flushed
+loses all. Postgres still knows the runs; the caretaker queues and sends them again.
+"""
+
+import logging
+import os
+import signal
+import threading
+from datetime import timedelta
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from tracker import runs
+from tracker.errors import TrackerError
+from tracker.queue import send_runs, waiting_messages
+from tracker.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+ONCE_VARIABLE = "TRACKER_WORKER_ONCE"
+"""Set by `tracker worker --once`: stop when no run is queued or running."""
+
+PARENT_VARIABLE = "TRACKER_WORKER_PARENT"
+"""Process id of the `tracker worker` that started this one: without it, stop."""
+
+
+class Caretaker:
+    """A thread in a worker's main process."""
+
+    def __init__(self, app: Celery, engine: Engine, settings: Settings) -> None:
+        self._app = app
+        self._engine = engine
+        self._settings = settings
+        self._stale = timedelta(seconds=settings.stale_seconds)
+        self._once = bool(os.environ.get(ONCE_VARIABLE))
+        self._parent = os.environ.get(PARENT_VARIABLE)
+
+    def start(self) -> None:
+        """Begin, in the background."""
+        threading.Thread(target=self._run, name="caretaker", daemon=True).start()
+
+    def _run(self) -> None:
+        # Often enough to notice a lost run soon after it counts as lost; with --once also often
+        # enough that nobody waits for a worker that has nothing to do.
+        pause = min(self._settings.stale_seconds / 4, 0.5 if self._once else 15.0)
+        rest = threading.Event()
+        while True:
+            try:
+                self.look_after()
+                if (reason := self._reason_to_stop()) is not None:
+                    logger.info("%s: stopping", reason)
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+            except (SQLAlchemyError, OperationalError, RedisError, OSError, TrackerError) as error:
+                logger.warning("caretaker: %s; trying again", error)
+            rest.wait(pause)
+
+    def look_after(self) -> None:
+        """Queue silent runs again, and send messages for queued runs that have none."""
+        with self._engine.begin() as connection:
+            requeued = runs.reap(connection, self._stale)
+        if requeued:
+            logger.warning("runs %s were silent: queued again", requeued)
+            send_runs(self._app, self._engine, requeued)
+        # Only an empty queue proves that a queued run's message is lost and not merely waiting.
+        if waiting_messages(self._app, self._settings) == 0:
+            with self._engine.connect() as connection:
+                unsent = runs.unsent_runs(connection, self._stale)
+            if unsent:
+                logger.warning("runs %s had lost their messages: sent again", unsent)
+                send_runs(self._app, self._engine, unsent)
+
+    def _reason_to_stop(self) -> str | None:
+        if self._parent is not None and os.getppid() != int(self._parent):
+            return "`tracker worker` is gone"
+        if self._once:
+            with self._engine.connect() as connection:
+                if runs.open_runs(connection) == 0:
+                    return "no run is queued or running"
+        return None

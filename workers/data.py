@@ -1,0 +1,79 @@
+"""A dataset as tensors on the device, kept between the seeds of an ensemble."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tracker.datasets import Dataset, load_dataset
+from tracker.outcomes.layout import Layout, plane_count
+from workers.models import ImageShape
+
+
+@dataclass(frozen=True)
+class TensorSplit:
+    """One split on the device."""
+
+    images: Tensor
+    """float32 [N, C, H, W], normalized by the training split's mean and deviation."""
+    labels: Tensor
+    """int64 [N]."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class TensorDataset:
+    """All splits of a dataset on the device."""
+
+    fingerprint: str
+    num_classes: int
+    splits: dict[str, TensorSplit]
+
+    @property
+    def train(self) -> TensorSplit:
+        """What the networks are trained on."""
+        return self.splits["train"]
+
+    @property
+    def shape(self) -> ImageShape:
+        """Shape of one image."""
+        return ImageShape(*self.train.images.shape[1:])
+
+    @property
+    def planes(self) -> int:
+        """Bit planes of a predicted class."""
+        return plane_count(self.num_classes)
+
+    @property
+    def layout(self) -> Layout:
+        """How the examples lie in blocks of the outcome store."""
+        return Layout.of({name: len(split) for name, split in self.splits.items()})
+
+
+def to_device(dataset: Dataset, device: torch.device) -> TensorDataset:
+    """`dataset` on `device`, each channel with mean 0 and deviation 1 over the training split."""
+    train = torch.tensor(dataset.splits["train"].images).to(device)
+    # In float64, so that the sums over tens of millions of pixels stay exact enough to repeat.
+    channels = train.movedim(-1, 0).flatten(1).double()
+    mean, deviation = channels.mean(1), channels.std(1, correction=0).clamp_min(1.0)
+    splits = {}
+    for name, split in dataset.splits.items():
+        pixels = torch.tensor(split.images).to(device).float()
+        images = (pixels - mean.float()) / deviation.float()
+        splits[name] = TensorSplit(
+            images=images.permute(0, 3, 1, 2).contiguous(),
+            labels=torch.tensor(split.labels).to(device),
+        )
+    return TensorDataset(dataset.fingerprint, dataset.num_classes, splits)
+
+
+@lru_cache(maxsize=2)
+def load_tensors(
+    name: str, examples: int | None, folder: Path, device: torch.device
+) -> TensorDataset:
+    """The dataset called `name` on `device`; the last two asked for are kept."""
+    return to_device(load_dataset(name, examples=examples, folder=folder), device)

@@ -1,0 +1,75 @@
+"""One message, one run: claim it, train it, stream its outcomes, say how it ended."""
+
+import logging
+import os
+import socket
+import traceback
+
+from sqlalchemy import Engine
+
+from tracker import runs
+from tracker.errors import DatasetMismatchError, RunLostError
+from tracker.outcomes.writer import OutcomeWriter
+from tracker.settings import Settings
+from workers.data import TensorDataset, load_tensors
+from workers.device import choose_device, make_repeatable, provenance
+from workers.heartbeat import Heartbeat
+from workers.training import train
+
+logger = logging.getLogger(__name__)
+
+
+def work(engine: Engine, settings: Settings, run_id: int) -> str:
+    """Train the run, if it is there to be taken.
+
+    Returns
+    -------
+    str
+        How it ended: `complete`, `failed`, `cancelled`; `lost` if it was taken away meanwhile;
+        `skipped` if it was not there to be taken (a message delivered twice, a cancelled run).
+    """
+    with engine.begin() as connection:
+        claim = runs.claim_run(connection, run_id, f"{socket.gethostname()}:{os.getpid()}")
+    if claim is None:
+        return "skipped"
+    logger.info(
+        "run %d (%s, seed %d): attempt %d", run_id, claim.ensemble, claim.seed, claim.attempt
+    )
+    error = None
+    try:
+        state = _train(engine, settings, claim)
+    except RunLostError as lost:
+        logger.warning("%s", lost)
+        return "lost"
+    except Exception as failure:  # whatever a network or a driver raises
+        state, error = "failed", "".join(traceback.format_exception(failure))
+        logger.error("run %d failed: %s", run_id, failure)  # noqa: TRY400 (it is in the run row)
+    with engine.begin() as connection:
+        held = runs.finish(connection, claim, state, error)
+    return state if held else "lost"
+
+
+def _train(engine: Engine, settings: Settings, claim: runs.Claim) -> str:
+    make_repeatable(settings.threads)
+    device = choose_device()
+    spec = claim.spec
+    # The heartbeat starts before the data is loaded: a first download takes its time.
+    with Heartbeat(engine, claim, settings.heartbeat_seconds, spec.recipe.batch_size) as heart:
+        data = load_tensors(spec.dataset, spec.examples, settings.data_folder, device)
+        _check_identity(claim, data)
+        with engine.begin() as connection:
+            runs.set_provenance(connection, claim, provenance(device))
+        with OutcomeWriter(engine, claim, data.layout) as writer:
+            for record in train(spec, data, claim.seed, heart.set_step):
+                writer.put(record)
+                if writer.cancel_requested:
+                    return "cancelled"
+    return "complete"
+
+
+def _check_identity(claim: runs.Claim, data: TensorDataset) -> None:
+    if data.fingerprint != claim.dataset_fingerprint:
+        raise DatasetMismatchError(
+            f"dataset {claim.spec.dataset_name!r} on this worker is not the one that the ensemble "
+            f"was queued with (fingerprint {data.fingerprint}, there {claim.dataset_fingerprint})"
+        )
