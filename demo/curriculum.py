@@ -1,7 +1,7 @@
 """An ordinary PyTorch loop, with and without `CurriculumSampler`, at equal numbers of steps.
 
-The curriculum takes its order from the ensemble that the demo has trained. 000 s.7 reports that
-such an order did not help its networks; this prints what comes out here.
+The curriculum takes its order from the ensemble that the demo has trained. Hacohen 2020 s.7
+reports that such an order did not help its networks; this prints what comes out here.
 """
 
 import json

@@ -58,8 +58,9 @@ def train() -> None:
 def main() -> None:
     """The demo, step by step."""
     began = time.monotonic()
+    print("$ tracker up", flush=True)
     up = subprocess.run([TRACKER, "up"], check=True, stdout=subprocess.PIPE, text=True)
-    print(f"$ tracker up\n{up.stdout}", end="", flush=True)
+    print(up.stdout, end="", flush=True)
     try:
         train()
         say("show", ENSEMBLE)

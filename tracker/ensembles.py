@@ -126,9 +126,14 @@ def get_ensemble_id(connection: Connection, name: str) -> int:
     """
     found = connection.scalar(select(Ensemble.id).where(Ensemble.name == name))
     if found is None:
-        names = list(
-            connection.scalars(select(Ensemble.name).order_by(Ensemble.id.desc()).limit(10))
-        )
-        known = f"there are {', '.join(names)}" if names else "there are none yet"
-        raise NotFoundError(f"no ensemble {name!r}: {known}")
+        raise unknown_ensemble(connection, name)
     return int(found)
+
+
+def unknown_ensemble(connection: Connection, name: str) -> NotFoundError:
+    """The error for an ensemble that does not exist, listing the newest ten that do."""
+    names = connection.scalars(select(Ensemble.name).order_by(Ensemble.id.desc()).limit(11)).all()
+    if not names:
+        return NotFoundError(f"no ensemble {name!r}, nor any other: make one with tracker enqueue")
+    listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    return NotFoundError(f"no ensemble {name!r}: choose one of {listed}")

@@ -28,7 +28,7 @@ class Architecture:
 
 
 def _steps(lr: float, momentum: float, *stages: int) -> Recipe:
-    """A recipe of 002 Table 1: lr divided by 5 at each new set of steps.
+    """A recipe of Baldock 2021 Table 1: lr divided by 5 at each new set of steps.
 
     The divisor and the batch size are given with Table 3 (A.7), not with Table 1.
     """
@@ -45,7 +45,7 @@ def _steps(lr: float, momentum: float, *stages: int) -> Recipe:
 
 
 _ST_VGG = Recipe(
-    # 001 names no length; its figures show 40 to 140 epochs.
+    # Hacohen 2019 names no length; its figures show 40 to 140 epochs.
     length=Span(100, "epoch"),
     batch_size=100,
     optimizer="sgd",
@@ -59,13 +59,13 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         Architecture(
             name="mlp-tiny",
             summary="one hidden layer of 8 ReLU units (784-8-10 on MNIST)",
-            source="004",
+            source="Hu 2022",
             stock=Recipe(length=Span(30, "epoch"), batch_size=128, optimizer="sgd", lr=0.01),
         ),
         Architecture(
             name="mlp",
             summary="7 hidden layers of 2048 ReLU units",
-            source="002 A.2.3",
+            source="Baldock 2021 A.2.3",
             # Not in the paper: a length that suits small sets, at the paper's commonest rate.
             stock=Recipe(
                 length=Span(30, "epoch"), batch_size=256, optimizer="sgd", lr=0.04, momentum=0.9
@@ -80,25 +80,25 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         Architecture(
             name="mnist-cnn",
             summary="2 convolutions (32, 64), max-pooling, dense 128, dropout",
-            source="001 app. B",
+            source="Hacohen 2019 app. B",
             stock=Recipe(length=Span(12, "epoch"), batch_size=100, optimizer="adadelta", lr=1.0),
         ),
         Architecture(
             name="st-vgg",
             summary="8 convolutions (32 to 256), dense 512, dropout",
-            source="001 app. B",
+            source="Hacohen 2019 app. B",
             stock=_ST_VGG,
         ),
         Architecture(
             name="small-st-vgg",
             summary="4 convolutions (32, 32, 64, 64), dense 128, dropout",
-            source="001 app. B",
+            source="Hacohen 2019 app. B",
             stock=_ST_VGG,
         ),
         Architecture(
             name="resnet18",
             summary="ResNet-18 for 32x32 with GroupNorm and weight standardization",
-            source="002 A.2.1",
+            source="Baldock 2021 A.2.1",
             # Not in the paper: a length that suits small sets, at the paper's commonest rate.
             stock=Recipe(
                 length=Span(30, "epoch"), batch_size=256, optimizer="sgd", lr=0.04, momentum=0.95

@@ -54,16 +54,26 @@ class TensorDataset:
         return Layout.of({name: len(split) for name, split in self.splits.items()})
 
 
+def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of each channel of uint8 images [N, H, W, C]: two float64 [C].
+
+    From whole numbers, so exact and the same in whatever order the device adds them up.
+    """
+    pixels = images.flatten(0, 2)
+    total = pixels.sum(0, dtype=torch.int64).double()
+    squares = torch.stack([part.long().square().sum(0) for part in pixels.split(2**22)]).sum(0)
+    mean = total / len(pixels)
+    return mean, (squares.double() / len(pixels) - mean.square()).clamp_min(0).sqrt()
+
+
 def to_device(dataset: Dataset, device: torch.device) -> TensorDataset:
     """`dataset` on `device`, each channel with mean 0 and deviation 1 over the training split."""
-    train = torch.tensor(dataset.splits["train"].images).to(device)
-    # In float64, so that the sums over tens of millions of pixels stay exact enough to repeat.
-    channels = train.movedim(-1, 0).flatten(1).double()
-    mean, deviation = channels.mean(1), channels.std(1, correction=0).clamp_min(1.0)
+    mean, deviation = channel_statistics(torch.tensor(dataset.splits["train"].images).to(device))
     splits = {}
     for name, split in dataset.splits.items():
         pixels = torch.tensor(split.images).to(device).float()
-        images = (pixels - mean.float()) / deviation.float()
+        # A channel without contrast is only centred.
+        images = (pixels - mean.float()) / deviation.clamp_min(1.0).float()
         splits[name] = TensorSplit(
             images=images.permute(0, 3, 1, 2).contiguous(),
             labels=torch.tensor(split.labels).to(device),

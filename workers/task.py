@@ -6,9 +6,10 @@ import socket
 import traceback
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from tracker import runs
-from tracker.errors import DatasetMismatchError, RunLostError
+from tracker.errors import DatabaseUnavailableError, DatasetMismatchError, RunLostError
 from tracker.outcomes.writer import OutcomeWriter
 from tracker.settings import Settings
 from workers.data import TensorDataset, load_tensors
@@ -38,8 +39,9 @@ def work(engine: Engine, settings: Settings, run_id: int) -> str:
     error = None
     try:
         state = _train(engine, settings, claim)
-    except RunLostError as lost:
-        logger.warning("%s", lost)
+    except (RunLostError, OperationalError, DatabaseUnavailableError) as lost:
+        # Taken away, or the database is gone: the run falls silent and is queued again.
+        logger.warning("run %d is lost to this worker: %s", run_id, lost)
         return "lost"
     except Exception as failure:  # whatever a network or a driver raises
         state, error = "failed", "".join(traceback.format_exception(failure))

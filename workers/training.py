@@ -24,7 +24,7 @@ OPTIMIZERS: dict[str, Callable[[Iterator[nn.Parameter], Recipe], Optimizer]] = {
     "sgd": lambda parameters, recipe: SGD(
         parameters, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     ),
-    # With the constants of Keras, whose MNIST example 001 trained.
+    # With the constants of Keras, whose MNIST example Hacohen 2019 trained.
     "adadelta": lambda parameters, recipe: Adadelta(
         parameters, lr=recipe.lr, rho=0.95, eps=1e-7, weight_decay=recipe.weight_decay
     ),

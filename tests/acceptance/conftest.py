@@ -32,7 +32,8 @@ class Tracker:
     extra: dict[str, str] = field(default_factory=dict)
 
     @property
-    def _environment(self) -> dict[str, str]:
+    def full_environment(self) -> dict[str, str]:
+        """The variables that a command sees."""
         kept = {name: value for name, value in os.environ.items() if name[:8] != "TRACKER_"}
         return {**kept, "COLUMNS": "120", **self.environment, **self.extra}
 
@@ -40,7 +41,7 @@ class Tracker:
         """One command, to its end."""
         return subprocess.run(
             [TRACKER, *arguments],
-            env=self._environment,
+            env=self.full_environment,
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -72,7 +73,7 @@ class Tracker:
         """A worker in the background; killed with all its processes at the end."""
         with self.log.open("a") as log:
             process = subprocess.Popen(
-                [TRACKER, "worker", *options], env=self._environment, stdout=log, stderr=log
+                [TRACKER, "worker", *options], env=self.full_environment, stdout=log, stderr=log
             )
         try:
             yield process

@@ -13,9 +13,10 @@ ENQUEUE = ("enqueue", "--arch", "mlp-tiny", "--dataset", "mnist5k")
 def run(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of the command line, in this process."""
     get_settings.cache_clear()
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["tracker", *arguments])
-        main()
+        with pytest.raises(SystemExit) as ended:
+            main()
     captured = capsys.readouterr()
     assert isinstance(ended.value.code, int)
     return ended.value.code, captured.out, captured.err

@@ -26,7 +26,7 @@ def test_every_run_records_every_example_at_every_evaluation(digits_ensemble: Tr
 def test_first_correct_bounds_accuracy_bounds_last_mistake(
     digits_ensemble: Tracker, split: str
 ) -> None:
-    """004: FC(e) >= accuracy(e) >= LM(e) at every evaluation."""
+    """Hu 2022: FC(e) >= accuracy(e) >= LM(e) at every evaluation."""
     first, last = columns(
         digits_ensemble,
         "SELECT coalesce(first_correct, 999), last_mistake FROM forgetting"
@@ -47,7 +47,7 @@ def test_first_correct_bounds_accuracy_bounds_last_mistake(
 
 
 def test_tp_agreement_is_more_bimodal_than_independent_runs(digits_ensemble: Tracker) -> None:
-    """000 s.3.1, once training has begun; before, runs are independent guesses."""
+    """Hacohen 2020 s.3.1, once training has begun; before, runs are independent guesses."""
     evaluations, observed, null = columns(
         digits_ensemble,
         "SELECT evaluation, bimodality, null_bimodality FROM bimodality WHERE split = 'train'"

@@ -1,11 +1,14 @@
 """A database that many tests share, because each undoes what it did."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from sqlalchemy import Connection, Engine
 
 from tests.support.servers import Servers, connected, new_database
+
+Undone = Callable[[], AbstractContextManager[Connection]]
 
 
 @pytest.fixture(scope="session")
@@ -15,9 +18,21 @@ def shared_engine(servers: Servers) -> Iterator[Engine]:
         yield engine
 
 
+@pytest.fixture(scope="session")
+def undone(shared_engine: Engine) -> Undone:
+    """Makes transactions as `connection` is one: for every example of hypothesis anew."""
+
+    @contextmanager
+    def transaction() -> Iterator[Connection]:
+        with shared_engine.connect() as connection:
+            yield connection
+            connection.rollback()
+
+    return transaction
+
+
 @pytest.fixture
-def connection(shared_engine: Engine) -> Iterator[Connection]:
+def connection(undone: Undone) -> Iterator[Connection]:
     """A transaction on an empty schema, rolled back afterwards."""
-    with shared_engine.connect() as connection:
+    with undone() as connection:
         yield connection
-        connection.rollback()

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis
-from kombu import Connection as BrokerConnection
+from kombu.connection import Connection as BrokerConnection
 from sqlalchemy import create_engine
 
 from tracker.embedded import EmbeddedServers
@@ -80,7 +80,8 @@ def sql(servers: EmbeddedServers, query: str) -> Any:
     url = servers.addresses.database_url.replace("+psycopg", "")
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(query)
-        return cursor.fetchone()[0] if cursor.description else None
+        row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
 
 
 def valkey(servers: EmbeddedServers, act: Callable[[redis.Redis], Any]) -> Any:
@@ -155,14 +156,18 @@ def test_every_library_understands_its_address(embedded: EmbeddedServers) -> Non
         row = connection.exec_driver_sql("SELECT current_user, current_database()").one()
     engine.dispose()
     assert tuple(row) == ("tracker", "tracker")
-    with BrokerConnection(embedded.addresses.broker_url) as broker:
+    untyped: Any = BrokerConnection
+    with untyped(embedded.addresses.broker_url) as broker:
         queue = broker.SimpleQueue("test")
         queue.put({"run": 1})
         message = queue.get(timeout=5)
         message.ack()
         queue.close()
     assert message.payload == {"run": 1}
-    psql = [embedded.bin_folder / "psql", embedded.addresses.database_url.replace("+psycopg", "")]
+    psql = [
+        str(embedded.bin_folder / "psql"),
+        embedded.addresses.database_url.replace("+psycopg", ""),
+    ]
     assert subprocess.check_output([*psql, "-XAtc", "SELECT 1"], text=True) == "1\n"
 
 
@@ -192,7 +197,7 @@ def test_killed_servers_come_back_with_their_data(
     # A query that never looks up keeps its process alive after the postmaster's end.
     url = embedded.addresses.database_url.replace("+psycopg", "")
     loop = "DO $$ BEGIN WHILE clock_timestamp() < now() + '9 s'::interval LOOP END LOOP; END $$"
-    psql = [embedded.bin_folder / "psql", url, "-XAtc", loop]
+    psql = [str(embedded.bin_folder / "psql"), url, "-XAtc", loop]
     with subprocess.Popen(psql, stderr=subprocess.DEVNULL):
         while not sql(embedded, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'DO %'"):
             time.sleep(0.01)
@@ -285,7 +290,7 @@ def test_home_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 def test_simultaneous_first_starts_from_piped_commands(folder: Path) -> None:
     (folder / "postgres-new-1").mkdir()  # an interrupted first start
     with stopped_afterwards(folder) as servers:
-        command = [sys.executable, "-c", START, folder]
+        command = [sys.executable, "-c", START, str(folder)]
         starters = [
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             for _ in range(2)

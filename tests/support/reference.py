@@ -6,6 +6,7 @@ a run has not recorded an evaluation, the definitions speak of those that it has
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,10 +47,7 @@ def last_mistake(history: list[tuple[int, bool]]) -> int:
 def changes(history: list[tuple[int, bool]], before: bool) -> int:
     """[10] Times that an answer `before` is followed by the other one."""
     rights = [right for _, right in history]
-    return sum(
-        one is before and other is not before
-        for one, other in zip(rights[:-1], rights[1:], strict=True)
-    )
+    return sum(one is before and other is not before for one, other in pairwise(rights))
 
 
 # --- ensembles ------------------------------------------------------------------------------------

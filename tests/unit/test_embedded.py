@@ -120,8 +120,10 @@ def test_lock_excludes_and_is_inherited(tmp_path: Path) -> None:
 
 
 def test_process_is_told_from_another(tmp_path: Path) -> None:
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(["cat"], **pipes, cwd=tmp_path, bufsize=0) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(["cat"], stdin=pipe, stdout=pipe, cwd=tmp_path, bufsize=0) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.write(b"?")  # and wait until it has become `cat`
         process.stdout.read(1)
         assert is_impostor(process.pid, "postgres", tmp_path)

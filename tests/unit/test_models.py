@@ -267,7 +267,7 @@ def test_one_step_lowers_the_loss_and_repeats_its_bits(name: str) -> None:
     assert torch.equal(again[2], weights)
 
 
-# 002 Table 1: learning rate, momentum, lengths of the sets of steps.
+# Baldock 2021 Table 1: learning rate, momentum, lengths of the sets of steps.
 TABLE_1 = {
     ("resnet18", "svhn"): (4e-2, 0.95, [7000]),
     ("mlp", "svhn"): (4e-2, 0.9, [2500, 5500, 2000]),

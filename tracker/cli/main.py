@@ -66,6 +66,8 @@ def main() -> None:
         # The reader (`tracker ... | head`) has had enough; Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except Exception as error:  # a defect, or a server that went away in the middle
+        code = _report(error, 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -73,6 +75,9 @@ def _report(error: Exception, code: int) -> int:
     if os.environ.get("TRACKER_DEBUG"):
         raise error
     message = error.format_message() if isinstance(error, TyperException) else str(error)
+    if not isinstance(error, TyperException | TrackerError):
+        first_line = message.strip().partition("\n")[0]
+        message = f"{type(error).__name__}: {first_line} (`tracker --debug ...` shows where)"
     print(f"tracker: {' '.join(message.split())}{_given(error)}", file=sys.stderr)
     return code
 

@@ -26,8 +26,11 @@ UNBOUNDED = 10_000
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        # Rich would exit with 1; whether `tracker ... | head` failed is for `main` to say.
-        raise
+        # The reader of `tracker ... | head` has had enough; Rich would call that a failure.
+        try:
+            super().on_broken_pipe()
+        except SystemExit:
+            raise SystemExit(0) from None
 
 
 def _console(*, stderr: bool = False) -> Console:
@@ -79,7 +82,7 @@ def plain(value: object) -> Any:
 def print_json(value: object) -> None:
     """Print `value` (see `plain`) as indented JSON on standard output."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain)
-    print(text, file=out.file)
+    out.print(text, soft_wrap=True)
 
 
 def cell(value: object) -> str:
@@ -114,14 +117,24 @@ def table(
         Line above the table.
     """
     keys = list(columns) if columns is not None else list(rows[0]) if rows else []
-    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, title_justify="left")
-    made.title, made.title_style = title, "bold"
+    made = Table(
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        title=title,
+        title_style="bold",
+        title_justify="left",
+    )
     texts = [[cell(row.get(key)) for key in keys] for row in rows]
     for index, key in enumerate(keys):
-        numbers = all(NUMBER.fullmatch(line[index]) for line in texts)
-        # Fold, because a cell cut short with dots may lose what it was printed for.
+        cells = [line[index] for line in texts]
         made.add_column(
-            key.replace("_", " "), justify="right" if numbers else "left", overflow="fold"
+            key.replace("_", " "),
+            justify="right" if all(map(NUMBER.fullmatch, cells)) else "left",
+            # A cell cut short with dots may lose what it was printed for. The widest column is
+            # folded first.
+            overflow="fold",
         )
     for line in texts:
         made.add_row(*line)

@@ -1,6 +1,6 @@
 """`tracker show`, `tracker plot` and `tracker list`: what the ensembles have learned."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -9,32 +9,35 @@ from rich.table import Table
 from rich.text import Text
 
 from tracker.cli import output
+from tracker.cli.output import table
 from tracker.db import get_engine
 from tracker.errors import choice_error
-from tracker.reports import (
-    ExampleScore,
-    Summary,
-    list_ensembles as read_ensembles,
-    snapshot,
-    summarize,
-)
+from tracker.reports import AccuracyRow, ExampleScore, Summary, snapshot, summarize
+from tracker.reports import list_ensembles as read_ensembles
 
 PLOTS = ("learning-order", "tp-agreement")
-"""Kinds of pictures; named here because loading `tracker.plots` takes a second."""
+"""Kinds of pictures; named here too, because loading `tracker.plots` takes a second."""
 
 HISTORY_ROWS = 12
 """Evaluations in the table; the first and the last are always among them."""
 
-Item = TypeVar("Item")
+MOST_FORGOTTEN = 5
 
-Split = Annotated[str, typer.Option(help="Split of the dataset whose examples are shown.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON: everything, nothing thinned.")]
+MEANING = {
+    "trivial": "right in all runs",
+    "in between": "right in some",
+    "impossible": "right in none",
+}
+
+Item = TypeVar("Item")
 
 
 def show(
     ensemble: Annotated[str, typer.Argument(help="Name of the ensemble.")],
-    split: Split = "train",
-    json: Json = False,
+    split: Annotated[str, typer.Option(help="Split whose examples are summarized.")] = "train",
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, with every evaluation.")
+    ] = False,
 ) -> None:
     """Summarize what an ensemble has learned: accuracy, learning order, forgetting, difficulty."""
     summary = summarize(get_engine(), ensemble, split)
@@ -43,3 +46,191 @@ def show(
         return
     for part in (_heading, _history, _accessibility, _forgetting, _difficulty, _extremes):
         part(summary)
+
+
+def plot(
+    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(PLOTS)}.")],
+    ensemble: Annotated[str, typer.Argument(help="Name of the ensemble.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write, .png, .pdf or .svg; KIND.png if not given.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split whose examples are shown.")] = "train",
+) -> None:
+    """Draw a picture: images by learning order, or Tp-agreement beside its null model."""
+    if kind not in PLOTS:
+        raise choice_error("plot", kind, PLOTS)
+    # Loads matplotlib, which takes a second, and which no other command needs.
+    from tracker import plots
+
+    path = Path(f"{kind}.png") if out is None else out
+    plots.check_format(path)
+    plots.save(plots.PLOTS[kind](get_engine(), ensemble, split), path)
+    output.out.print(f"wrote {path}")
+
+
+def list_ensembles(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the ensembles, the newest first."""
+    with snapshot(get_engine()) as connection:
+        ensembles = read_ensembles(connection)
+    if json:
+        output.print_json(ensembles)
+        return
+    if not ensembles:
+        output.out.print(
+            "no ensembles yet: `tracker enqueue --arch mlp-tiny --dataset mnist5k` makes one"
+        )
+        return
+    rows = [
+        {
+            "ensemble": row.ensemble,
+            "dataset": row.dataset,
+            "arch": row.arch,
+            "runs": f"{row.complete}/{row.runs}",
+            "last": row.last_evaluation,
+            "train": _percent(row.train_accuracy),
+            "test": _percent(row.test_accuracy),
+            "created": f"{row.created_at.astimezone():%Y-%m-%d}",
+        }
+        for row in ensembles
+    ]
+    output.out.print(table(rows))
+    output.note("runs: complete/all; train, test: mean accuracy at the last evaluation recorded")
+
+
+def thin(items: Sequence[Item], most: int) -> list[Item]:
+    """At most `most` of the items, evenly spaced, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    step = (len(items) - 1) / (most - 1)
+    return [items[round(index * step)] for index in range(most)]
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share:.1%}"
+
+
+def _number(value: float | None, digits: int) -> str | None:
+    return None if value is None else f"{value:.{digits}f}"
+
+
+def _heading(summary: Summary) -> None:
+    info = summary.info
+    sizes = " and ".join(f"{size:,} {split}" for split, size in info.sizes.items())
+    states = ", ".join(f"{count} {state}" for state, count in info.runs.items())
+    recorded = f"{len(summary.evaluations)} of {info.evaluations} evaluations recorded"
+    lines = {
+        "trains": f"{info.spec.arch} on {info.spec.dataset_name}, {sizes} examples",
+        "recipe": info.recipe,
+        "runs": f"{states}; {recorded}",
+    }
+    if summary.runs < sum(info.runs.values()):
+        lines["counted"] = f"{summary.runs} runs that have recorded something and not failed"
+    grid = Table.grid(padding=(0, 2))
+    for name, line in lines.items():
+        grid.add_row(name, line)
+    output.out.print(Text(info.ensemble, style="bold"))
+    output.out.print(grid)
+
+
+def _history(summary: Summary) -> None:
+    accuracy = {(row.split, row.evaluation): row for row in summary.accuracy}
+    bimodality = {row.evaluation: row for row in summary.bimodality}
+    rows = []
+    for at in thin(summary.evaluations, HISTORY_ROWS):
+        row: dict[str, object] = {"evaluation": at.evaluation, "epoch": f"{at.epoch:.2f}"}
+        if summary.time_unit == "epoch":
+            row = {"epoch": at.evaluation}
+        row["runs"] = at.runs
+        for split in summary.info.sizes:
+            row[f"{split} %"] = _accuracy(accuracy[split, at.evaluation])
+        row["bimodality"] = _number(bimodality[at.evaluation].bimodality, 2)
+        row["null"] = _number(bimodality[at.evaluation].null_bimodality, 2)
+        rows.append(row)
+    _print_table(
+        f"Accuracy in %: mean (min-max over runs). Bimodality of Tp-agreement: {summary.split}",
+        rows,
+    )
+    below, compared = summary.evaluations_below_null, summary.evaluations_compared
+    output.out.print("Lower bimodality is more two-peaked; null is that of independent runs.")
+    output.out.print(f"Below the null at {below} of {compared} evaluations after training began.")
+
+
+def _accuracy(row: AccuracyRow) -> str:
+    return f"{row.mean:5.1%} ({row.min:.1%}-{row.max:.1%})".replace("%", "")
+
+
+def _accessibility(summary: Summary) -> None:
+    size = summary.info.sizes[summary.split]
+    title = (
+        f"Accessibility: quantiles over {size:,} {summary.split} examples, "
+        f"{summary.runs} runs, {len(summary.evaluations)} evaluations"
+    )
+    cells = {f"{at.share:.0%}": f"{at.accessibility:.3f}" for at in summary.accessibility}
+    _print_table(title, [cells])
+
+
+def _forgetting(summary: Summary) -> None:
+    forgetting = summary.forgetting
+    cells = {
+        "events per run and example": f"{forgetting.mean_events:.3f}",
+        "never forgotten": f"{forgetting.unforgettable_share:.1%}",
+        "forgotten": f"{forgetting.forgotten_share:.1%}",
+        "never learned": f"{forgetting.never_learned_share:.1%}",
+    }
+    _print_table(f"Forgetting on {summary.split}: {forgetting.runs} runs", [cells])
+
+
+def _difficulty(summary: Summary) -> None:
+    difficulty = summary.difficulty
+    rows = [
+        {
+            "group": group.group,
+            "": MEANING[group.group],
+            "examples": f"{group.examples:,}",
+            "share": f"{group.share:.1%}",
+            "if independent": f"{group.null_share:.1%}",
+        }
+        for group in difficulty.groups
+    ]
+    behind = f"{difficulty.runs} runs" if difficulty.runs > 1 else "1 run, so never in between"
+    _print_table(
+        f"Difficulty of {summary.split} at {summary.time_unit} {difficulty.evaluation} ({behind})",
+        rows,
+    )
+
+
+def _extremes(summary: Summary) -> None:
+    for word, examples, tied in (
+        ("easiest", summary.easiest, summary.easiest_tied),
+        ("hardest", summary.hardest, summary.hardest_tied),
+    ):
+        _print_examples(word, examples, summary)
+        last = examples[-1].accessibility
+        if tied > sum(example.accessibility == last for example in examples):
+            output.out.print(f"{tied} examples in all are as accessible as the last one.")
+    if most := summary.most_forgotten[:MOST_FORGOTTEN]:
+        _print_examples("most forgotten", most, summary)
+
+
+def _print_examples(word: str, examples: Sequence[ExampleScore], summary: Summary) -> None:
+    rows = [_example(example, summary) for example in examples]
+    _print_table(f"The {len(rows)} {word} of {summary.split}", rows)
+
+
+def _example(example: ExampleScore, summary: Summary) -> dict[str, object]:
+    return {
+        "position": example.position,
+        "class": example.class_name,
+        "accessibility": f"{example.accessibility:.3f}",
+        f"learned at {summary.time_unit}": _number(example.mean_learned, 1),
+        "in runs": f"{round(example.learned_share * summary.runs)}/{summary.runs}",
+        "forgotten": f"{example.forgetting_events:.1f}",
+    }
+
+
+def _print_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
+    output.out.print()
+    output.out.print(Text(title, style="bold"))
+    output.out.print(table(rows))

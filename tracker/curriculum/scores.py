@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from tracker.curriculum.order import EASIER, easier
 from tracker.db.models import Ensemble, Example, Split
-from tracker.errors import NotFoundError, UsageError, choice_error
+from tracker.ensembles import unknown_ensemble
+from tracker.errors import UsageError, choice_error
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -22,7 +23,6 @@ LEARNING_ORDER = table(
     column("position", Integer),
     *(column(name) for name in EASIER),
 )
-NAMES_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -131,13 +131,7 @@ def _not_found(connection: "Connection", ensemble: str, split: str) -> UsageErro
     ).all()
     if splits:
         return choice_error("split", split, splits)
-    names = connection.scalars(
-        select(Ensemble.name).order_by(Ensemble.name).limit(NAMES_LISTED + 1)
-    ).all()
-    if not names:
-        return NotFoundError(f"no ensemble {ensemble!r}, nor any other: make one, tracker enqueue")
-    listed = ", ".join(names[:NAMES_LISTED]) + (", ..." if len(names) > NAMES_LISTED else "")
-    return NotFoundError(f"no ensemble {ensemble!r}: choose one of {listed}")
+    return unknown_ensemble(connection, ensemble)
 
 
 def _engine(engine: "Engine | None") -> "Engine":

@@ -31,6 +31,7 @@ from tracker.reports.examples import (
     ExampleScore,
     Forgetting,
     LearningScores,
+    Quantile,
     learning_scores,
     summarize_forgetting,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "ExampleScore",
     "Forgetting",
     "LearningScores",
+    "Quantile",
     "Subject",
     "Summary",
     "TpHistogram",

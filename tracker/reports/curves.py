@@ -36,7 +36,7 @@ class AccuracyRow:
 
 @dataclass(frozen=True)
 class BimodalityRow:
-    """Bimodality of Tp-agreement at one evaluation (DEFINITIONS 4); lower is more bimodal."""
+    """Bimodality of Tp-agreement at one evaluation (Hacohen 2020 s.2); lower is more bimodal."""
 
     evaluation: int
     runs: int
@@ -57,7 +57,7 @@ class BimodalityRow:
 
 @dataclass(frozen=True, eq=False)
 class TpHistogram:
-    """How many examples have each Tp-agreement at one evaluation (000 Fig. 3a)."""
+    """How many examples have each Tp-agreement at one evaluation (Hacohen 2020 Fig. 3a)."""
 
     evaluation: int
     runs: int
@@ -69,7 +69,7 @@ class TpHistogram:
 
 @dataclass(frozen=True)
 class DifficultyGroup:
-    """One of the three groups of dichotomous difficulty (DEFINITIONS 16, 003)."""
+    """One of the three groups of dichotomous difficulty (Meding 2022)."""
 
     group: str
     """`trivial`: all runs are right; `impossible`: none is; else `in between`."""

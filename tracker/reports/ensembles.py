@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Double, func, select, true
 
-from tracker.db.models import Dataset, Ensemble, Run, Split
+from tracker.db.models import RUN_STATES, Dataset, Ensemble, Run, Split
 from tracker.ensembles import count_states, get_ensemble_id
 from tracker.reports import views
 from tracker.specs import EnsembleSpec, Recipe, Recording, Span
@@ -78,12 +78,13 @@ def describe_ensemble(connection: Connection, ensemble: str) -> EnsembleInfo:
         .where(Split.dataset_id == row.dataset_id)
         .order_by(Split.first_example)
     )
+    states = count_states(connection, ensemble_id)
     return EnsembleInfo(
         ensemble=ensemble,
         spec=EnsembleSpec.model_validate(row.spec),
         class_names=tuple(row.class_names),
         sizes={row.split: row.size for row in sizes},
-        runs=count_states(connection, ensemble_id),
+        runs={state: states[state] for state in RUN_STATES if state in states},
         evaluations=row.evaluations,
         created_at=row.created_at,
     )

@@ -1,6 +1,6 @@
 """How each example was learned: the order, its ends, and forgetting."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,14 @@ from tracker.db.models import Block
 from tracker.reports import views
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """A share of the examples and the accessibility that it does not exceed."""
+
+    share: float
+    accessibility: float
 
 
 @dataclass(frozen=True)
@@ -75,10 +83,10 @@ class LearningScores:
             forgetting_events=float(self.forgetting_events[position]),
         )
 
-    def quantiles(self) -> Mapping[float, float]:
+    def quantiles(self) -> tuple[Quantile, ...]:
         """Accessibility at each of `QUANTILES`, linear between examples."""
-        values = np.quantile(self.accessibility, QUANTILES)
-        return dict(zip(QUANTILES, values.tolist(), strict=True))
+        values = np.quantile(self.accessibility, QUANTILES).tolist()
+        return tuple(map(Quantile, QUANTILES, values))
 
     def tied_with(self, position: int) -> int:
         """Number of examples with the same accessibility as the one at `position`, itself too."""

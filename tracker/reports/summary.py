@@ -1,6 +1,5 @@
 """Everything that `tracker show` says of an ensemble."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,7 @@ from tracker.reports.examples import (
     ExampleScore,
     Forgetting,
     LearningScores,
+    Quantile,
     learning_scores,
     summarize_forgetting,
 )
@@ -42,7 +42,10 @@ class Difficulty:
 
 @dataclass(frozen=True)
 class Summary:
-    """One ensemble, its examples of one split. Times are evaluations; shares are of 1."""
+    """An ensemble, and how it has learned the examples of one split.
+
+    Times are ordinals of evaluations; accuracies and shares are from 0 to 1.
+    """
 
     info: EnsembleInfo
     split: str
@@ -54,8 +57,11 @@ class Summary:
     accuracy: tuple[AccuracyRow, ...]
     """Of every split."""
     bimodality: tuple[BimodalityRow, ...]
-    accessibility: Mapping[float, float]
-    """Accessibility at each quantile."""
+    evaluations_below_null: int
+    """Evaluations of a network in training at which bimodality is below the null model's."""
+    evaluations_compared: int
+    """Those at which both are defined; the untrained network, 0, is not one of them."""
+    accessibility: tuple[Quantile, ...]
     forgetting: Forgetting
     most_forgotten: tuple[ExampleScore, ...]
     easiest: tuple[ExampleScore, ...]
@@ -83,6 +89,8 @@ def summarize(engine: Engine, ensemble: str, split: str = "train") -> Summary:
         order = scores.order()
         easiest, hardest = order[:EXTREMES], order[::-1][:EXTREMES]
         last = subject.evaluations[-1].evaluation
+        bimodality = bimodality_by_evaluation(connection, ensemble, split)
+        below = [row.below_null for row in bimodality if row.evaluation > 0]
         (histogram,) = tp_histograms(connection, ensemble, split, last)
         return Summary(
             info=info,
@@ -91,7 +99,9 @@ def summarize(engine: Engine, ensemble: str, split: str = "train") -> Summary:
             runs=scores.runs,
             evaluations=subject.evaluations,
             accuracy=accuracy_by_evaluation(connection, ensemble),
-            bimodality=bimodality_by_evaluation(connection, ensemble, split),
+            bimodality=bimodality,
+            evaluations_below_null=below.count(True),
+            evaluations_compared=len(below) - below.count(None),
             accessibility=scores.quantiles(),
             forgetting=summarize_forgetting(connection, ensemble, split),
             most_forgotten=_most_forgotten(scores, info),

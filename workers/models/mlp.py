@@ -1,4 +1,4 @@
-"""The MLP of "Deep Learning Through the Lens of Example Difficulty" (002 s.1, A.2.3)."""
+"""The MLP of "Deep Learning Through the Lens of Example Difficulty" (Baldock 2021 s.1, A.2.3)."""
 
 from torch import nn
 
@@ -16,7 +16,7 @@ def build(shape: ImageShape, num_classes: int) -> Network:
     for number in range(2, DEPTH + 1):
         blocks[f"hidden{number}"] = nn.Sequential(nn.ReLU(), nn.Linear(WIDTH, WIDTH))
     blocks["output"] = nn.Sequential(nn.ReLU(), nn.Linear(WIDTH, num_classes))
-    # 002 does not name the initialisation. With PyTorch's own the signal all but vanishes over 7
+    # The paper names no initialisation. With PyTorch's own the signal all but vanishes over 7
     # layers and training starts late; with He's, the paper's largest rate (0.1, momentum 0.95)
     # diverged within 10 steps on 14x14 MNIST digits, where Glorot's trained at all of its rates.
     return initialize_glorot(Network(blocks))

@@ -1,4 +1,4 @@
-"""The blog's network: 784-8-10 on MNIST (004)."""
+"""The blog's network: 784-8-10 on MNIST (Hu 2022)."""
 
 from torch import nn
 
@@ -8,9 +8,9 @@ HIDDEN = 8
 
 
 def build(shape: ImageShape, num_classes: int) -> Network:
-    """One hidden layer of 8 ReLU units: images [n, c, h, w] to logits [n, num_classes] (004).
+    """One hidden layer of 8 ReLU units: images [n, c, h, w] to logits [n, num_classes] (Hu 2022).
 
-    004 names neither the activation nor the initialisation: ReLU and PyTorch's own are used.
+    Hu 2022 names neither the activation nor the initialisation: ReLU and PyTorch's own are used.
     """
     return Network(
         {

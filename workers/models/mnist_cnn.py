@@ -1,4 +1,4 @@
-"""The MNIST architecture of "All Neural Networks are Created Equal" (001 app. B)."""
+"""The MNIST architecture of "All Neural Networks are Created Equal" (Hacohen 2019 app. B)."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from workers.models.network import ImageShape, Network, initialize_glorot, max_p
 def build(shape: ImageShape, num_classes: int) -> Network:
     """Convolutions 32, 64, max-pooling, dense 128: images [n, c, h, w] to logits [n, num_classes].
 
-    Layers, rates and optimizer of 001 app. B are those of Keras's example `mnist_cnn`; what the
+    Layers, rates and optimizer of Hacohen 2019 app. B are those of Keras's `mnist_cnn`; what the
     paper leaves open (ReLU, no padding: 28 -> 26 -> 24 -> 12 pixels a side) follows the example.
 
     Raises

@@ -26,9 +26,9 @@ class Network(nn.Module):
 
     A block ends with its operation (a convolution, a dense layer, a residual sum). What follows
     the operation in the paper, that is activation, pooling and dropout, opens the next block, so
-    that a hook on a block sees what a k-NN probe of 002 A.5 sees ("ReLU activations [count] to
-    the start of a layer rather than the end of the preceding layer"). No block may change its
-    input in place: a hooked output would change with it.
+    that a hook on a block sees what a k-NN probe of Baldock 2021 sees (A.5: ReLU counts to the
+    start of a layer rather than to the end of the one before). No block may change its input in
+    place: a hooked output would change with it.
     """
 
     blocks: nn.Sequential
@@ -55,7 +55,7 @@ def max_pooling(shape: ImageShape) -> tuple[list[nn.Module], ImageShape]:
 
 
 def initialize_glorot(network: Network) -> Network:
-    """`network` with Glorot-uniform weights ("Xavier", 001 s.2) and, as in Keras, zero biases."""
+    """`network` with Glorot-uniform weights (Hacohen 2019 s.2) and, as in Keras, zero biases."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)

@@ -1,7 +1,7 @@
-"""ResNet-18 for 32x32 images, with group normalization and standardized kernels (002 A.2.1).
+"""ResNet-18 for 32x32 images, group-normalized, with standardized kernels (Baldock 2021 A.2.1).
 
-002 cites He et al. 2016 ("Deep Residual Learning": ReLU after the sum, projection shortcuts) for
-the network, and Kolesnikov et al. 2020 (BiT) for replacing batch normalization.
+The paper cites He et al. 2016 ("Deep Residual Learning": ReLU after the sum, projection shortcuts)
+for the network, and Kolesnikov et al. 2020 (BiT) for replacing batch normalization.
 """
 
 import torch
@@ -93,6 +93,6 @@ def _convolution(channels: int, filters: int, side: int, stride: int = 1) -> Sta
     """A standardized convolution, without bias: the normalization after it has one."""
     convolution = StandardizedConv2d(channels, filters, side, stride, padding=side // 2, bias=False)
     # Standardizing hides the size of the weights, but not from SGD: the smaller they are, the
-    # larger a step is beside them. 002 names no initialisation; this is that of He et al.
+    # larger a step is beside them. Baldock 2021 names no initialisation; this is that of He et al.
     nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
     return convolution

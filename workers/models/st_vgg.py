@@ -1,9 +1,9 @@
-"""st-VGG and small st-VGG of "All Neural Networks are Created Equal" (001 app. B).
+"""st-VGG and small st-VGG of "All Neural Networks are Created Equal" (Hacohen 2019 app. B).
 
-001 names neither padding nor activation. Both follow the first author's published code for the
-same list of layers (github.com/GuyHacohen/curriculum_learning, `models/cifar100_model.py`):
+The paper names neither padding nor activation. Both follow the first author's published code for
+the same list of layers (github.com/GuyHacohen/curriculum_learning, `models/cifar100_model.py`):
 - "same" padding. Without any, 32x32 pixels would be used up before the last pooling.
-- ELU, which 001 s.5 also names for its fully connected networks.
+- ELU, which its s.5 also names for its fully connected networks.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ CONVOLUTIONS = (*SMALL_CONVOLUTIONS, (128, 3), (128, 3), (256, 2), (256, 2))
 def build(shape: ImageShape, num_classes: int, *, dropout: bool = True) -> Network:
     """st-VGG, 8 convolutions and dense 512: images [n, c, h, w] to logits [n, num_classes].
 
-    Without `dropout` it is the network that 001 app. B trains on random labels.
+    Without `dropout` it is the network that Hacohen 2019 app. B trains on random labels.
     """
     return _vgg(shape, num_classes, CONVOLUTIONS, dense=512, dropout=dropout)
 

@@ -1,6 +1,6 @@
 -- poisson_binomial: the distribution of the number of successes of independent trials
 -- with the given probabilities; element k + 1 is the probability of exactly k.
--- Source: the null model of 000 s.3.1: runs that are right independently of each other.
+-- Source: the null model of Hacohen 2020 s.3.1: runs that are right independently of each other.
 
 CREATE FUNCTION poisson_binomial(probabilities DOUBLE PRECISION[])
 RETURNS DOUBLE PRECISION[]

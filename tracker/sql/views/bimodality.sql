@@ -1,7 +1,7 @@
 -- bimodality: how two-peaked the Tp-agreement of an ensemble is, beside the null model
 -- Grain: one row per (ensemble, split, evaluation) that at least one counted run has recorded.
--- Source: kurtosis - skewness^2 - 1 (Pearson 1894), 000 s.2; population moments, kurtosis not
--- excess. Lower is more bimodal; 0 for two points.
+-- Source: kurtosis - skewness^2 - 1 (Pearson 1894), Hacohen 2020 s.2; population moments,
+-- kurtosis not excess. Lower is more bimodal; 0 for two points.
 --
 -- NULL where all examples have the same Tp-agreement (no variance).
 

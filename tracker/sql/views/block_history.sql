@@ -1,6 +1,7 @@
 -- block_history: what each bitmap becomes when it is read along one run's training
 -- Grain: one row per (run, block, evaluation recorded).
--- Source: learned and first correct are prefixes and suffixes of the history (000 s.3.1, 004).
+-- Source: learned and first correct are suffixes and prefixes of the history (Hacohen 2020 s.3.1,
+-- Hu 2022).
 --
 -- The building block of the views on learning and forgetting; bitmaps, one bit an example.
 -- previous_evaluation is 0 before the first, next_evaluation NULL after the last; forgotten and

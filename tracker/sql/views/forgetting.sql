@@ -1,7 +1,7 @@
 -- forgetting: how one run learned, forgot and learned again each example
 -- Grain: one row per (run, example) with at least one recorded evaluation.
 -- Source: forgetting and learning events, never learned, unforgettable: Toneva 2019; first correct
--- and last mistake: 004; learned: 000 s.3.1 (DEFINITIONS 7, 9, 10, 11).
+-- and last mistake: Hu 2022; learned: Hacohen 2020 s.3.1.
 --
 -- NULL: first_correct where the run was never right, learned where it is wrong at its last
 -- evaluation. last_mistake is 0 where the run was never wrong.

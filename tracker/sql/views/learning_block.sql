@@ -1,7 +1,8 @@
 -- learning_block: how many runs have learned, met or forgotten each example, as slices
 -- Grain: one row per (ensemble, block, evaluation) from the ensemble's first evaluation recorded
 -- to its last.
--- Source: 000 s.3.1 (learned), 004 (first correct, last mistake), Toneva 2019 (forgetting).
+-- Source: Hacohen 2020 s.3.1 (learned), Hu 2022 (first correct, last mistake), Toneva 2019
+-- (forgetting).
 --
 -- A building block (slices: see bitslice_sum). A run stands at an evaluation that it has not
 -- recorded with its latest one before: so a gap, or a run behind the others, reads as no change.

@@ -1,10 +1,10 @@
 -- learning_order: when an ensemble learns each example, and how surely
 -- Grain: one row per (ensemble, example) with at least one recorded evaluation.
--- Source: accessibility 000 s.2; learned 000 s.3.1; first correct and last mistake 004; forgetting
--- events Toneva 2019 (DEFINITIONS 6, 7, 9, 10, 11).
+-- Source: accessibility Hacohen 2020 s.2; learned Hacohen 2020 s.3.1; first correct and last
+-- mistake Hu 2022; forgetting events and never learned Toneva 2019.
 --
--- Evaluations are counted by their ordinal e (000's epochs where a run is evaluated every epoch);
--- `ensemble_evaluation` gives the step and epoch of each.
+-- Evaluations are counted by their ordinal e (the papers' epochs where a run is evaluated every
+-- epoch); `ensemble_evaluation` gives the step and epoch of each.
 -- NULL: mean_learned where no run has learned the example (it is wrong at the last evaluation of
 -- each), median_learned where not more than half have, first_correct where no run was ever right.
 -- While an ensemble trains, a run counts with what it has recorded so far.
@@ -175,7 +175,7 @@ COMMENT ON VIEW learning_order IS
 COMMENT ON COLUMN learning_order.runs IS 'Runs with at least one recorded evaluation.';
 COMMENT ON COLUMN learning_order.evaluations IS 'Evaluations that at least one run has recorded.';
 COMMENT ON COLUMN learning_order.accessibility IS
-'Mean over evaluations of the share of runs that are right (000 s.2); high is easy.';
+'Mean over evaluations of the share of runs that are right (Hacohen 2020 s.2); high is easy.';
 COMMENT ON COLUMN learning_order.rank IS
 'Place by falling accessibility within ensemble and split; equal values share a rank.';
 COMMENT ON COLUMN learning_order.mean_learned IS

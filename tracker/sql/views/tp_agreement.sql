@@ -1,6 +1,6 @@
 -- tp_agreement: the share of runs that classify an example correctly at one evaluation
 -- Grain: one row per (ensemble, example, evaluation) that at least one counted run has recorded.
--- Source: TPa^e(x), 000 s.2 (the "consistency score" of 001).
+-- Source: TPa^e(x), Hacohen 2020 s.2 (the "consistency score" of Hacohen 2019).
 --
 -- Never NULL: an evaluation without runs has no row.
 
@@ -23,7 +23,7 @@ CROSS JOIN
     WITH ORDINALITY AS value (correct, label, place);
 
 COMMENT ON VIEW tp_agreement IS
-'Share of runs that are right about each example at each evaluation (000 s.2).';
+'Share of runs that are right about each example at each evaluation (Hacohen 2020 s.2).';
 COMMENT ON COLUMN tp_agreement.runs IS 'Counted runs that have recorded the evaluation.';
 COMMENT ON COLUMN tp_agreement.runs_correct IS 'Runs that are right.';
 COMMENT ON COLUMN tp_agreement.tp_agreement IS 'runs_correct / runs, from 0 to 1.';

@@ -1,6 +1,6 @@
 -- outcome: what one run said of one example at one evaluation
 -- Grain: one row per (run, example, evaluation) recorded, of every run, failed ones too.
--- Source: correct is [pred = y] (DEFINITIONS 1).
+-- Source: correct is [pred = y], Hacohen 2020 s.2.
 --
 -- Never NULL. It has as many rows as there are outcomes: filter on ensemble and example, or ask
 -- one of the other views, which answer without expanding the bitmaps.

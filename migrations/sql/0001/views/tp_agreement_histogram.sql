@@ -1,7 +1,8 @@
 -- tp_agreement_histogram: how many examples have each Tp-agreement, beside the null model
 -- Grain: one row per (ensemble, split, evaluation, number of runs that are right), 0 to all runs.
--- Source: 000 Fig. 3. The null model (000 s.3.1, 003) is that of runs with the same accuracies
--- that are right independently of each other: Poisson-binomial, computed exactly.
+-- Source: Hacohen 2020 Fig. 3. The null model (Hacohen 2020 s.3.1, Meding 2022) is that of runs
+-- with the same accuracies that are right independently of each other: Poisson-binomial, computed
+-- exactly.
 --
 -- Never NULL; values that no example has stand with 0 examples.
 

@@ -1,6 +1,6 @@
 -- tp_block: how many runs are right about each example, as slices
 -- Grain: one row per (ensemble, block, evaluation) that at least one counted run has recorded.
--- Source: the numerator of Tp-agreement, 000 s.2.
+-- Source: the numerator of Tp-agreement, Hacohen 2020 s.2.
 --
 -- A building block (slices: see bitslice_sum): `correct` holds the counts, `runs` their maximum.
 

@@ -1,0 +1,301 @@
+"""Every view on one tiny ensemble, with all numbers worked out by hand.
+
+Three runs, five examples, evaluations 0 to 3. Right (1) or wrong (0) at each evaluation:
+
+    example  label  run 0  run 1  run 2
+    0        0      1111   1111   1111   always right
+    1        1      0111   0011   0111   learned early
+    2        2      0101   0110   0011   forgotten by two runs
+    3        0      0000   0001   0000   hardly learned
+    4        1      1000   0000   0100   right by luck
+
+A wrong prediction is the class after the label, of three classes. The rows of each view are given
+by key, in the view's order of columns.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from tests.support.ensembles import Recorded, record, story_of
+from tests.support.views import VIEWS
+from tracker.db import schema
+
+RIGHT = {
+    0: ["1111", "1111", "1111"],
+    1: ["0111", "0011", "0111"],
+    2: ["0101", "0110", "0011"],
+    3: ["0000", "0001", "0000"],
+    4: ["1000", "0000", "0100"],
+}
+STORY = story_of(
+    [[[bit == "1" for bit in RIGHT[example][run]] for example in RIGHT] for run in range(3)],
+    name="by-hand",
+)
+assert STORY.labels.tolist() == [0, 1, 2, 0, 1]
+
+
+@pytest.fixture
+def by_hand(connection: Connection) -> Recorded:
+    return record(connection, STORY)
+
+
+def values(
+    connection: Connection, view: str, columns: str, where: str = "TRUE"
+) -> list[tuple[Any, ...]]:
+    """Rows in the order of the view's key, leaving the ids out of it."""
+    key = [column for column in VIEWS[view].key if column not in ("ensemble_id", "run_id")]
+    seed = ["seed"] if "run_id" in VIEWS[view].key else []
+    order = ", ".join(seed + key)
+    rows = connection.execute(text(f"SELECT {columns} FROM {view} WHERE {where} ORDER BY {order}"))
+    return [tuple(row) for row in rows]
+
+
+def assert_near(rows: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, ...]]) -> None:
+    assert len(rows) == len(expected)
+    for row, wanted in zip(rows, expected, strict=True):
+        assert row == pytest.approx(wanted, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("view", "rows"),
+    [
+        ("counted_run", 3),
+        ("ensemble_evaluation", 4),
+        ("outcome", 3 * 5 * 4),
+        ("run_accuracy", 3 * 4),
+        ("run_progress", 3),
+        ("block_history", 3 * 4),
+        ("forgetting", 3 * 5),
+        ("learning_block", 4),
+        ("learning_order", 5),
+        ("tp_block", 4),
+        ("tp_agreement", 5 * 4),
+        ("tp_agreement_histogram", 4 * 4),
+        ("bimodality", 4),
+    ],
+)
+def test_grain(connection: Connection, by_hand: Recorded, view: str, rows: int) -> None:
+    key = ", ".join(VIEWS[view].key)
+    counts = connection.execute(text(f"SELECT count(*), count(DISTINCT ({key})) FROM {view}"))
+    assert tuple(counts.one()) == (rows, rows)
+
+
+def test_every_view_is_tested() -> None:
+    assert list(VIEWS) == list(schema.VIEWS)
+
+
+def test_counted_run(connection: Connection, by_hand: Recorded) -> None:
+    assert values(connection, "counted_run", "ensemble, seed, run_id, ensemble_id, dataset_id") == [
+        ("by-hand", seed, by_hand.run_ids[seed], by_hand.ensemble_id, by_hand.dataset_id)
+        for seed in range(3)
+    ]
+
+
+def test_ensemble_evaluation(connection: Connection, by_hand: Recorded) -> None:
+    # Losses are 1/e, 1/e + 0.01 and 1/e + 0.02; none at evaluation 0.
+    assert_near(
+        values(
+            connection, "ensemble_evaluation", "ensemble, evaluation, runs, step, epoch, train_loss"
+        ),
+        [
+            ("by-hand", 0, 3, 0, 0.0, None),
+            ("by-hand", 1, 3, 10, 1.0, 1.01),
+            ("by-hand", 2, 3, 20, 2.0, 0.51),
+            ("by-hand", 3, 3, 30, 3.0, 1 / 3 + 0.01),
+        ],
+    )
+
+
+def test_outcome(connection: Connection, by_hand: Recorded) -> None:
+    assert values(
+        connection,
+        "outcome",
+        "ensemble, seed, split, example_id, position, evaluation, label, correct, predicted",
+        "seed = 1 AND example_id IN (2, 3)",
+    ) == [
+        ("by-hand", 1, "train", 2, 2, 0, 2, False, 0),
+        ("by-hand", 1, "train", 2, 2, 1, 2, True, 2),
+        ("by-hand", 1, "train", 2, 2, 2, 2, True, 2),
+        ("by-hand", 1, "train", 2, 2, 3, 2, False, 0),
+        ("by-hand", 1, "train", 3, 3, 0, 0, False, 1),
+        ("by-hand", 1, "train", 3, 3, 1, 0, False, 1),
+        ("by-hand", 1, "train", 3, 3, 2, 0, False, 1),
+        ("by-hand", 1, "train", 3, 3, 3, 0, True, 0),
+    ]
+
+
+def test_run_accuracy(connection: Connection, by_hand: Recorded) -> None:
+    assert_near(
+        values(connection, "run_accuracy", "seed, split, evaluation, correct, examples, accuracy"),
+        [
+            (0, "train", 0, 2, 5, 0.4),
+            (0, "train", 1, 3, 5, 0.6),
+            (0, "train", 2, 2, 5, 0.4),
+            (0, "train", 3, 3, 5, 0.6),
+            (1, "train", 0, 1, 5, 0.2),
+            (1, "train", 1, 2, 5, 0.4),
+            (1, "train", 2, 3, 5, 0.6),
+            (1, "train", 3, 3, 5, 0.6),
+            (2, "train", 0, 1, 5, 0.2),
+            (2, "train", 1, 3, 5, 0.6),
+            (2, "train", 2, 3, 5, 0.6),
+            (2, "train", 3, 3, 5, 0.6),
+        ],
+    )
+
+
+def test_run_progress(connection: Connection, by_hand: Recorded) -> None:
+    assert values(
+        connection,
+        "run_progress",
+        "ensemble, seed, state, attempt, evaluations, evaluations_in_all, step, total_steps, share",
+    ) == [("by-hand", seed, "complete", 1, 4, 4, 30, 30, 1.0) for seed in range(3)]
+
+
+def test_block_history(connection: Connection, by_hand: Recorded) -> None:
+    columns = (
+        "block, evaluation, previous_evaluation, next_evaluation, "
+        "correct, correct_by_now, correct_from_now, forgotten, acquired"
+    )
+    assert values(connection, "block_history", columns, "seed = 1") == [
+        (0, 0, 0, 1, "10000", "10000", "10000", None, None),
+        (0, 1, 0, 2, "10100", "10100", "10000", "00000", "00100"),
+        (0, 2, 1, 3, "11100", "11100", "11000", "00000", "01000"),
+        (0, 3, 2, None, "11010", "11110", "11010", "00100", "00010"),
+    ]
+
+
+def test_forgetting(connection: Connection, by_hand: Recorded) -> None:
+    columns = (
+        "seed, example_id, split, position, label, evaluations, forgetting_events, "
+        "learning_events, first_correct, last_mistake, learned, never_learned, unforgettable"
+    )
+    assert values(connection, "forgetting", columns) == [
+        # run, example, split, position, label, evaluations,
+        #                    forgotten, acquired, first, last mistake, learned, never, unforgettable
+        (0, 0, "train", 0, 0, 4, 0, 0, 0, 0, 0, False, True),
+        (0, 1, "train", 1, 1, 4, 0, 1, 1, 0, 1, False, True),
+        (0, 2, "train", 2, 2, 4, 1, 2, 1, 2, 3, False, False),
+        (0, 3, "train", 3, 0, 4, 0, 0, None, 3, None, True, False),
+        (0, 4, "train", 4, 1, 4, 1, 0, 0, 3, None, False, False),
+        (1, 0, "train", 0, 0, 4, 0, 0, 0, 0, 0, False, True),
+        (1, 1, "train", 1, 1, 4, 0, 1, 2, 1, 2, False, True),
+        (1, 2, "train", 2, 2, 4, 1, 1, 1, 3, None, False, False),
+        (1, 3, "train", 3, 0, 4, 0, 1, 3, 2, 3, False, True),
+        (1, 4, "train", 4, 1, 4, 0, 0, None, 3, None, True, False),
+        (2, 0, "train", 0, 0, 4, 0, 0, 0, 0, 0, False, True),
+        (2, 1, "train", 1, 1, 4, 0, 1, 1, 0, 1, False, True),
+        (2, 2, "train", 2, 2, 4, 0, 1, 2, 1, 2, False, True),
+        (2, 3, "train", 3, 0, 4, 0, 0, None, 3, None, True, False),
+        (2, 4, "train", 4, 1, 4, 1, 1, 1, 3, None, False, False),
+    ]
+
+
+def test_learning_order(connection: Connection, by_hand: Recorded) -> None:
+    columns = (
+        "example_id, split, position, label, runs, evaluations, accessibility, rank, mean_learned, "
+        "median_learned, learned_share, first_correct, last_mistake, forgetting_events, "
+        "never_learned_share"
+    )
+    assert_near(
+        values(connection, "learning_order", columns),
+        [
+            # 12 of 12 right; learned at 0, 0, 0.
+            (0, "train", 0, 0, 3, 4, 1.0, 1, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0),
+            # 8 of 12; learned at 1, 2, 1; last mistakes 0, 1, 0.
+            (1, "train", 1, 1, 3, 4, 8 / 12, 2, 4 / 3, 1.0, 1.0, 4 / 3, 1 / 3, 0.0, 0.0),
+            # 6 of 12; learned at 3, never, 2; first correct 1, 1, 2; last mistakes 2, 3, 1.
+            (2, "train", 2, 2, 3, 4, 6 / 12, 3, 2.5, 3.0, 2 / 3, 4 / 3, 2.0, 2 / 3, 0.0),
+            # 1 of 12; learned by one run of three, so there is no median; last mistakes 3, 2, 3.
+            (3, "train", 3, 0, 3, 4, 1 / 12, 5, 3.0, None, 1 / 3, 3.0, 8 / 3, 0.0, 2 / 3),
+            # 2 of 12; wrong at the end in all runs; first correct 0, never, 1.
+            (4, "train", 4, 1, 3, 4, 2 / 12, 4, None, None, 0.0, 0.5, 3.0, 2 / 3, 1 / 3),
+        ],
+    )
+
+
+def test_learning_block(connection: Connection, by_hand: Recorded) -> None:
+    columns = (
+        "block, evaluation, first_evaluation, last_evaluation, evaluations, runs, "
+        "unslice(correct), unslice(learned), unslice(met), unslice(forgotten), unslice(unbroken)"
+    )
+    rows = values(connection, "learning_block", columns)
+    assert rows == [
+        (0, 0, 0, 3, 4, 3, [3, 0, 0, 0, 1], [3, 0, 0, 0, 0], [3, 0, 0, 0, 1], [], [0] * 5),
+        (
+            *(0, 1, 0, 3, 4, 3),
+            *([3, 2, 2, 0, 1], [3, 2, 0, 0, 0], [3, 2, 2, 0, 2], [0, 0, 0, 0, 1], [3, 2, 0, 0, 0]),
+        ),
+        (
+            *(0, 2, 0, 3, 4, 3),
+            *([3, 3, 2, 0, 0], [3, 3, 1, 0, 0], [3, 3, 3, 0, 2], [0, 0, 1, 0, 1], [3, 3, 1, 0, 0]),
+        ),
+        (
+            *(0, 3, 0, 3, 4, 3),
+            *([3, 3, 2, 1, 0], [3, 3, 2, 1, 0], [3, 3, 3, 1, 2], [0, 0, 1, 0, 0], [3, 3, 2, 1, 0]),
+        ),
+    ]
+
+
+def test_tp_block(connection: Connection, by_hand: Recorded) -> None:
+    # Right in 3, 2, 2, 0 and 1 runs at evaluation 1: ones first, then twos.
+    assert values(connection, "tp_block", "block, evaluation, runs, correct", "evaluation = 1") == [
+        (0, 1, 3, ["10001", "11100"])
+    ]
+
+
+def test_tp_agreement(connection: Connection, by_hand: Recorded) -> None:
+    columns = "example_id, evaluation, split, position, label, runs, runs_correct, tp_agreement"
+    assert_near(
+        values(connection, "tp_agreement", columns, "evaluation IN (1, 3)"),
+        [
+            (0, 1, "train", 0, 0, 3, 3, 1.0),
+            (0, 3, "train", 0, 0, 3, 3, 1.0),
+            (1, 1, "train", 1, 1, 3, 2, 2 / 3),
+            (1, 3, "train", 1, 1, 3, 3, 1.0),
+            (2, 1, "train", 2, 2, 3, 2, 2 / 3),
+            (2, 3, "train", 2, 2, 3, 2, 2 / 3),
+            (3, 1, "train", 3, 0, 3, 0, 0.0),
+            (3, 3, "train", 3, 0, 3, 1, 1 / 3),
+            (4, 1, "train", 4, 1, 3, 1, 1 / 3),
+            (4, 3, "train", 4, 1, 3, 0, 0.0),
+        ],
+    )
+
+
+def test_tp_agreement_histogram(connection: Connection, by_hand: Recorded) -> None:
+    columns = "split, evaluation, runs, runs_correct, tp_agreement, examples, null_examples"
+    # The runs' accuracies are 0.6, 0.4 and 0.6. None is right: 0.4 * 0.6 * 0.4; one alone:
+    # 0.6 * 0.6 * 0.4 + 0.4 * 0.4 * 0.4 + 0.4 * 0.6 * 0.6; all: 0.6 * 0.4 * 0.6; two: the rest.
+    assert_near(
+        values(connection, "tp_agreement_histogram", columns, "evaluation = 1"),
+        [
+            ("train", 1, 3, 0, 0.0, 1, 5 * 0.096),
+            ("train", 1, 3, 1, 1 / 3, 1, 5 * 0.352),
+            ("train", 1, 3, 2, 2 / 3, 2, 5 * 0.408),
+            ("train", 1, 3, 3, 1.0, 1, 5 * 0.144),
+        ],
+    )
+
+
+def test_bimodality(connection: Connection, by_hand: Recorded) -> None:
+    # At evaluation 1, in thirds: 3, 2, 2, 0, 1, hence mean 1.6, variance 5.2/5, third moment
+    # -1.44/5, fourth 10.576/5. Null: three independent runs with p(1-p) = 0.24, hence variance
+    # 0.72, third moment 0.24 (-0.2 + 0.2 - 0.2), fourth 3 * 0.72^2 + 3 * 0.24 (1 - 6 * 0.24).
+    observed = 2.1152 / 1.04**2 - 0.288**2 / 1.04**3 - 1
+    null = 1.2384 / 0.72**2 - 0.048**2 / 0.72**3 - 1
+    assert observed == pytest.approx(0.881884, abs=1e-6)
+    assert null == pytest.approx(1.382716, abs=1e-6)
+    columns = "split, evaluation, runs, tp_agreement, bimodality, null_bimodality"
+    assert_near(
+        values(connection, "bimodality", columns, "evaluation = 1"),
+        [("train", 1, 3, 1.6 / 3, observed, null)],
+    )
+
+
+def test_two_points_have_bimodality_0(connection: Connection) -> None:
+    record(connection, story_of([[[1], [1], [0], [0], [0]]] * 3))
+    assert_near(values(connection, "bimodality", "bimodality"), [(0.0,)])

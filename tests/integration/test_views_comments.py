@@ -1,0 +1,64 @@
+"""Every view explains itself, in psql (`\\d+`) and in its file."""
+
+import re
+
+import pytest
+from sqlalchemy import Connection, text
+
+from tests.support.views import VIEWS
+from tracker.db.schema import sql_text
+
+BUILDING_BLOCKS = {"counted_run", "block_history", "learning_block", "tp_block"}
+"""Views that others are made of: their files explain their columns."""
+
+PLAIN = {
+    *("ensemble", "ensemble_id", "dataset_id", "run_id", "seed"),
+    *("split", "example_id", "position", "label"),
+    *("state", "error", "started_at", "heartbeat_at", "finished_at"),
+}
+"""Columns whose names say all, or that say the same everywhere; explained with the tables."""
+
+
+@pytest.mark.embedded_only
+def test_every_view_has_a_comment(connection: Connection) -> None:
+    for view in VIEWS:
+        comment = connection.scalar(
+            text("SELECT obj_description(CAST(:view AS regclass), 'pg_class')"), {"view": view}
+        )
+        assert comment, view
+        assert comment.endswith("."), f"{view}: not a sentence: {comment}"
+
+
+@pytest.mark.embedded_only
+def test_every_column_that_needs_it_has_a_comment(connection: Connection) -> None:
+    missing = []
+    for view in VIEWS.keys() - BUILDING_BLOCKS:
+        columns = connection.execute(
+            text(
+                "SELECT attname, col_description(attrelid, attnum) AS comment FROM pg_attribute "
+                "WHERE attrelid = CAST(:view AS regclass) AND attnum > 0"
+            ),
+            {"view": view},
+        )
+        exempt = PLAIN | set(VIEWS[view].key)
+        missing += [
+            f"{view}.{column}"
+            for column, comment in columns
+            if not comment and column not in exempt
+        ]
+    assert sorted(missing) == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_file_opens_with_title_and_grain(view: str) -> None:
+    lines = sql_text("views", view).splitlines()
+    assert re.fullmatch(rf"-- {view}: \S.*", lines[0])
+    assert re.match(r"-- Grain: one row per ", lines[1])
+
+
+@pytest.mark.parametrize(
+    "view", ["bimodality", "ensemble_evaluation", "forgetting", "learning_order", "run_progress"]
+)
+def test_file_says_what_null_means(view: str) -> None:
+    header, _, _ = sql_text("views", view).partition("CREATE VIEW")
+    assert "NULL" in header

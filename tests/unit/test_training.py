@@ -1,0 +1,132 @@
+"""The training loop: repeatable bits, evaluations where asked, learning rates, packing."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracker.datasets import load_dataset
+from tracker.outcomes import packing
+from tracker.recipes import ARCHITECTURES, get_architecture
+from tracker.specs import EnsembleSpec, Recipe, Recording, Schedule, Span, StepDecay
+from workers.data import TensorDataset, channel_statistics, to_device
+from workers.scoring import pack
+from workers.training import DivergedError, learning_rate, train
+
+
+@pytest.fixture(scope="module")
+def digits() -> TensorDataset:
+    return to_device(load_dataset("digits", examples=100), torch.device("cpu"))
+
+
+def make_spec(arch: str = "mlp-tiny", *, every: str = "1epoch", initial: bool = False,
+              **changes: object) -> EnsembleSpec:  # fmt: skip
+    recipe = Recipe.model_validate({**dict(get_architecture("mlp-tiny").stock), **changes})
+    return EnsembleSpec(
+        dataset="digits",
+        examples=100,
+        arch=arch,
+        recipe=recipe,
+        recording=Recording(every=Span.parse(every), initial=initial),
+    )
+
+
+@pytest.mark.parametrize("arch", ["mlp-tiny", "mnist-cnn"])
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
+    arch: str, digits: TensorDataset
+) -> None:
+    """`mnist-cnn` has dropout, whose draws must repeat too."""
+    spec = make_spec(arch, length="3epochs", batch_size=16, lr=0.1)
+    one, same, other = (
+        np.stack([record.packed for record in train(spec, digits, seed)]) for seed in (7, 7, 8)
+    )
+    assert (one == same).all()
+    assert (one != other).any()
+
+
+def test_recording_more_often_does_not_change_the_training(digits: TensorDataset) -> None:
+    coarse = list(train(make_spec("mnist-cnn", length="2epochs", batch_size=16), digits, 0))
+    fine = list(
+        train(
+            make_spec("mnist-cnn", length="2epochs", batch_size=16, every="1step", initial=True),
+            digits,
+            0,
+        )
+    )
+    assert (coarse[-1].packed == fine[-1].packed).all()
+    assert [record.evaluation for record in fine] == list(range(15))
+    assert fine[0].train_loss is None
+    assert coarse[-1].train_loss == pytest.approx(np.mean([r.train_loss for r in fine[8:]]))
+
+
+@pytest.mark.parametrize(
+    ("length", "every", "initial", "steps", "first"),
+    [
+        ("2epochs", "1epoch", False, (7, 14), 1),
+        ("2epochs", "5steps", False, (5, 10, 14), 1),
+        ("10steps", "5steps", True, (0, 5, 10), 0),
+        ("3steps", "1epoch", False, (3,), 1),
+    ],
+)
+def test_evaluations_are_made_where_asked_and_at_the_end(
+    length: str, every: str, initial: bool, steps: tuple[int, ...], first: int,
+    digits: TensorDataset,
+) -> None:  # fmt: skip
+    spec = make_spec(length=length, batch_size=16, every=every, initial=initial)
+    records = list(train(spec, digits, 0))
+    assert tuple(record.step for record in records) == steps
+    assert [record.evaluation for record in records] == list(range(first, first + len(steps)))
+    assert records[-1].epoch == pytest.approx(steps[-1] / 7)
+    assert Schedule.of(spec, 100).evaluation_steps == steps
+
+
+def test_every_architecture_trains(digits: TensorDataset) -> None:
+    for arch in ARCHITECTURES:
+        spec = make_spec(arch, length="1step", batch_size=4)
+        assert len(list(train(spec, digits, 0))) == 1, arch
+
+
+def test_a_loss_that_is_not_finite_ends_the_training(digits: TensorDataset) -> None:
+    with pytest.raises(DivergedError, match=r"after \d+ steps: lower --lr"):
+        list(train(make_spec(lr=1e30, length="5epochs"), digits, 0))
+
+
+def test_learning_rates_fall_where_the_recipe_says() -> None:
+    st_vgg = get_architecture("st-vgg").stock
+    assert [learning_rate(st_vgg, 10 * epoch, 10) for epoch in (0, 19, 20, 40)] == pytest.approx(
+        [0.05, 0.05, 0.05 / 1.8, 0.05 / 1.8**2]
+    )
+    mlp = get_architecture("mlp").recipe("cifar10")
+    assert [learning_rate(mlp, step, 196) for step in (4999, 5000, 6249, 6250)] == pytest.approx(
+        [0.02, 0.004, 0.004, 0.0008]
+    )
+    both = StepDecay(divisor=2, at=(Span(1, "epoch"),), every=Span(3, "step"))
+    recipe = Recipe(length="9steps", batch_size=1, optimizer="sgd", lr=8, decay=both)
+    assert [learning_rate(recipe, step, 2) for step in range(7)] == [8, 8, 4, 2, 2, 2, 1]
+
+
+@given(
+    st.integers(1, 70).flatmap(
+        lambda size: st.tuples(
+            st.lists(st.integers(0, 999), min_size=size, max_size=size),
+            st.lists(st.integers(0, 999), min_size=size, max_size=size),
+        )
+    )
+)
+def test_packing_on_the_device_gives_the_same_bytes(
+    classes: tuple[list[int], list[int]],
+) -> None:
+    predicted, labels = (np.array(column) for column in classes)
+    packed = pack(torch.tensor(predicted), torch.tensor(labels), 10).numpy()
+    assert (packed == packing.pack_outcomes(predicted, labels, 10)).all()
+
+
+def test_images_are_normalized_by_the_training_split(digits: TensorDataset) -> None:
+    images = digits.train.images
+    assert images.mean().item() == pytest.approx(0, abs=1e-5)
+    assert images.std(correction=0).item() == pytest.approx(1, abs=1e-5)
+    raw = torch.randint(0, 256, (50, 5, 4, 3), dtype=torch.uint8)
+    mean, deviation = channel_statistics(raw)
+    assert torch.allclose(mean, raw.double().mean((0, 1, 2)))
+    assert torch.allclose(deviation, raw.double().std((0, 1, 2), correction=0))
