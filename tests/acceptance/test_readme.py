@@ -51,7 +51,7 @@ def test_no_command_is_documented_that_does_not_exist() -> None:
     assert mentioned <= {*COMMANDS, *GROUPS}
 
 
-def test_its_commands_run_and_print_what_it_says(tmp_path: Path) -> None:
+def test_its_commands_and_its_code_run(tmp_path: Path) -> None:
     tracker = Tracker({"TRACKER_HOME": str(tmp_path / "home")}, tmp_path / "worker.log")
     try:
         for block in blocks("console"):
