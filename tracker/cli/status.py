@@ -1,7 +1,7 @@
 """`tracker status` and `tracker cancel`: what is going on, and stopping it."""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
@@ -9,34 +9,20 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy import Engine, Row, select, text
+from sqlalchemy import Engine, select
 
-from tracker.cli.output import out, print_json
+from tracker.cli.output import out, print_json, table
 from tracker.db import get_engine
 from tracker.db.models import Run
 from tracker.ensembles import get_ensemble_id
 from tracker.errors import UsageError
+from tracker.reports.progress import (
+    EnsembleProgress,
+    RunProgress,
+    ensembles_in_progress,
+    running_runs,
+)
 from tracker.runs import request_cancel
-
-_ENSEMBLES = text(
-    "SELECT ensemble, count(*) AS runs,"
-    " count(*) FILTER (WHERE state = 'queued') AS queued,"
-    " count(*) FILTER (WHERE state = 'running') AS running,"
-    " count(*) FILTER (WHERE state = 'complete') AS complete,"
-    " count(*) FILTER (WHERE state = 'failed') AS failed,"
-    " count(*) FILTER (WHERE state = 'cancelled') AS cancelled,"
-    " sum(share) FILTER (WHERE state = 'running') AS running_share,"
-    " sum(examples_per_second) FILTER (WHERE state = 'running') AS examples_per_second,"
-    " avg(extract(EPOCH FROM finished_at - started_at)) FILTER (WHERE state = 'complete')"
-    " AS seconds_per_run"
-    " FROM run_progress GROUP BY ensemble, ensemble_id ORDER BY ensemble_id DESC LIMIT :limit"
-)
-_RUNNING = text(
-    "SELECT ensemble, seed, attempt, evaluations, evaluations_in_all, share,"
-    " examples_per_second, seconds_left, worker,"
-    " extract(EPOCH FROM clock_timestamp() - heartbeat_at) AS silent_seconds"
-    " FROM run_progress WHERE state = 'running' ORDER BY ensemble_id, seed LIMIT :limit"
-)
 
 
 def status(
@@ -50,23 +36,16 @@ def status(
     engine = get_engine()
     if json:
         ensembles, running = _read(engine, limit)
-        print_json(
-            {
-                "ensembles": [row._asdict() for row in ensembles],
-                "running": [row._asdict() for row in running],
-            }
-        )
+        print_json({"ensembles": ensembles, "running": running})
     elif watch:
         _watch(engine, limit)
     else:
         out.print(_render(*_read(engine, limit)))
 
 
-def _read(engine: Engine, limit: int) -> tuple[list[Row[Any]], list[Row[Any]]]:
+def _read(engine: Engine, limit: int) -> tuple[list[EnsembleProgress], list[RunProgress]]:
     with engine.connect() as connection:
-        ensembles = connection.execute(_ENSEMBLES, {"limit": limit}).all()
-        running = connection.execute(_RUNNING, {"limit": limit}).all()
-    return list(ensembles), list(running)
+        return ensembles_in_progress(connection, limit), running_runs(connection, limit)
 
 
 def _watch(engine: Engine, limit: int) -> None:
@@ -79,36 +58,37 @@ def _watch(engine: Engine, limit: int) -> None:
         return
 
 
-def _render(ensembles: list[Row[Any]], running: list[Row[Any]]) -> RenderableType:
+def _render(ensembles: list[EnsembleProgress], running: list[RunProgress]) -> RenderableType:
     if not ensembles:
         return Text("nothing is queued: `tracker enqueue --arch mlp-tiny --dataset mnist5k`")
-    overview = Table("ensemble", "queued", "running", "complete", "failed", "left", box=None)
-    for row in ensembles:
-        counts = (row.queued, row.running, row.complete, row.failed + row.cancelled)
-        overview.add_row(row.ensemble, *map(str, counts), _duration(_ensemble_seconds(row)))
-    if not running:
-        return overview
+    overview = table(
+        [
+            {
+                **{key: getattr(row, key) for key in ("ensemble", "queued", "running", "complete")},
+                "failed": row.failed,
+                "cancelled": row.cancelled,
+                "left": _duration(row.seconds_left),
+            }
+            for row in ensembles
+        ]
+    )
+    return Group(overview, Text(), _bars(running)) if running else overview
+
+
+def _bars(running: list[RunProgress]) -> Table:
     bars = Table("run", "", "evaluations", "examples/s", "left", "worker", box=None)
     for row in running:
-        silent = row.silent_seconds is not None and row.silent_seconds > 30
+        again = f" (try {row.attempt})" if row.attempt > 1 else ""
+        silence = row.silent_seconds or 0.0
         bars.add_row(
-            f"{row.ensemble} seed {row.seed}"
-            + (f" (try {row.attempt})" if row.attempt > 1 else ""),
+            f"{row.ensemble} seed {row.seed}{again}",
             ProgressBar(total=1, completed=row.share, width=20),
             f"{row.evaluations}/{row.evaluations_in_all}",
             f"{row.examples_per_second:,.0f}" if row.examples_per_second else "",
             _duration(row.seconds_left),
-            row.worker + (f" silent for {row.silent_seconds:.0f} s" if silent else ""),
+            f"{row.worker} silent for {silence:.0f} s" if silence > 30 else row.worker,
         )
-    return Group(overview, Text(), bars)
-
-
-def _ensemble_seconds(row: Row[Any]) -> float | None:
-    """Time left: the runs still to do at the pace of the complete ones, side by side as now."""
-    if not row.running or row.seconds_per_run is None:
-        return None
-    to_do = row.queued + row.running - float(row.running_share)
-    return float(to_do * float(row.seconds_per_run) / row.running)
+    return bars
 
 
 def _duration(seconds: float | None) -> str:

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from rich.progress import (
     BarColumn,
@@ -13,15 +12,12 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from sqlalchemy import Engine, Row, text
+from sqlalchemy import Engine
 
 from tracker.cli.output import err, note
 from tracker.errors import TrackerError
+from tracker.reports.progress import RunProgress, runs_of
 
-_RUNS = text(
-    "SELECT run_id, ensemble, seed, state, evaluations, evaluations_in_all, step, total_steps,"
-    " examples_per_second, error FROM run_progress WHERE ensemble_id = :ensemble_id ORDER BY seed"
-)
 ENDED = ("complete", "failed", "cancelled")
 PATIENCE_SECONDS = 10.0
 
@@ -47,7 +43,7 @@ def wait_for(engine: Engine, ensemble_id: int, poll_seconds: float = 0.25) -> No
     ) as progress:
         while True:
             with engine.connect() as connection:
-                rows = connection.execute(_RUNS, {"ensemble_id": ensemble_id}).all()
+                rows = runs_of(connection, ensemble_id)
             for row in rows:
                 _draw(progress, bars, row)
             if all(row.state in ENDED for row in rows):
@@ -60,7 +56,7 @@ def wait_for(engine: Engine, ensemble_id: int, poll_seconds: float = 0.25) -> No
     _check(rows)
 
 
-def _draw(progress: Progress, bars: dict[int, TaskID], row: Row[Any]) -> None:
+def _draw(progress: Progress, bars: dict[int, TaskID], row: RunProgress) -> None:
     if row.run_id not in bars:
         bars[row.run_id] = progress.add_task(
             f"seed {row.seed}", total=row.evaluations_in_all, start=False, note=""
@@ -76,7 +72,7 @@ def _draw(progress: Progress, bars: dict[int, TaskID], row: Row[Any]) -> None:
         progress.stop_task(bar)
 
 
-def _check(rows: Sequence[Row[Any]]) -> None:
+def _check(rows: Sequence[RunProgress]) -> None:
     states = Counter(row.state for row in rows)
     if set(states) == {"complete"}:
         return

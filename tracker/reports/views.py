@@ -2,7 +2,7 @@
 
 from sqlalchemy import Double, Integer, Text, column, table
 
-from tracker.db.models import VARBIT
+from tracker.db.models import TIMESTAMPTZ, VARBIT
 
 run_accuracy = table(
     "run_accuracy",
@@ -68,4 +68,24 @@ bimodality = table(
     column("tp_agreement", Double),
     column("bimodality", Double),
     column("null_bimodality", Double),
+)
+
+run_progress = table(
+    "run_progress",
+    column("ensemble", Text),
+    column("ensemble_id", Integer),
+    column("run_id", Integer),
+    column("seed", Integer),
+    column("state", Text),
+    column("attempt", Integer),
+    column("evaluations", Integer),
+    column("evaluations_in_all", Integer),
+    column("share", Double),
+    column("examples_per_second", Double),
+    column("seconds_left", Double),
+    column("worker", Text),
+    column("started_at", TIMESTAMPTZ),
+    column("heartbeat_at", TIMESTAMPTZ),
+    column("finished_at", TIMESTAMPTZ),
+    column("error", Text),
 )
