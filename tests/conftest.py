@@ -8,7 +8,6 @@ embedded pair of PostgreSQL and Valkey, and on an external pair of PostgreSQL an
 import os
 import secrets
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,10 +17,6 @@ import pytest
 import redis
 from pydantic import SecretStr
 from sqlalchemy import URL, Engine
-
-# `python -m pytest` puts the root on the path, `pytest` does not.
-if (ROOT := str(Path(__file__).parents[1])) not in sys.path:
-    sys.path.insert(0, ROOT)
 
 from tests.support.servers import (
     Servers,

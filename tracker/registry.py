@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tracker.datasets import Dataset, ImageSplit
 from tracker.db import models
-from tracker.errors import DatasetMismatchError
+from tracker.errors import DatasetMismatchError, NotFoundError
+from tracker.outcomes import layout as storage
 from tracker.outcomes.layout import Layout, SplitRange, plane_count
 from tracker.outcomes.packing import block_slices, pack_planes, planes_text
 
@@ -21,19 +22,20 @@ class RegisteredDataset:
     id: int
     name: str
     num_classes: int
+    block_size: int
     sizes: Mapping[str, int]
     """Examples of each split, in storage order."""
 
     @property
     def layout(self) -> Layout:
         """How its examples lie in blocks."""
-        return Layout.of(self.sizes)
+        return Layout.of(self.sizes, self.block_size)
 
 
 def find_dataset(connection: Connection, name: str) -> RegisteredDataset | None:
     """The dataset registered as `name`, or None."""
     dataset = connection.execute(
-        select(models.Dataset.id, models.Dataset.num_classes).where(models.Dataset.name == name)
+        select(models.Dataset).where(models.Dataset.name == name)
     ).one_or_none()
     if dataset is None:
         return None
@@ -43,7 +45,15 @@ def find_dataset(connection: Connection, name: str) -> RegisteredDataset | None:
         .order_by(models.Split.first_example)
     )
     sizes = {row.split: row.size for row in splits}
-    return RegisteredDataset(dataset.id, name, dataset.num_classes, sizes)
+    return RegisteredDataset(dataset.id, name, dataset.num_classes, dataset.block_size, sizes)
+
+
+def get_dataset(connection: Connection, name: str) -> RegisteredDataset:
+    """The dataset registered as `name`; `NotFoundError` if there is none."""
+    found = find_dataset(connection, name)
+    if found is None:
+        raise NotFoundError(f"no dataset {name!r} is registered")
+    return found
 
 
 def register_dataset(connection: Connection, dataset: Dataset) -> RegisteredDataset:
@@ -63,6 +73,7 @@ def register_dataset(connection: Connection, dataset: Dataset) -> RegisteredData
             num_classes=dataset.num_classes,
             class_names=list(dataset.class_names),
             fingerprint=dataset.fingerprint,
+            block_size=storage.BLOCK_SIZE,
         )
         .on_conflict_do_nothing()
         .returning(models.Dataset.id)
@@ -71,9 +82,7 @@ def register_dataset(connection: Connection, dataset: Dataset) -> RegisteredData
         check_fingerprint(connection, dataset)
     else:
         _insert_examples(connection, created, dataset)
-    found = find_dataset(connection, dataset.name)
-    assert found is not None  # noqa: S101 (made or found above, in this transaction)
-    return found
+    return get_dataset(connection, dataset.name)
 
 
 def check_fingerprint(connection: Connection, dataset: Dataset) -> None:

@@ -179,15 +179,19 @@ def request_cancel(connection: Connection, run_ids: list[int]) -> dict[str, int]
     dict
         Number of runs `cancelled` and `asked` (running).
     """
-    cancelled = connection.execute(
+    queued = Run.state == "queued"
+    # One statement: in two, a run that is reaped in between would match neither.
+    states = connection.scalars(
         update(Run)
-        .where(Run.id.in_(run_ids), Run.state == "queued")
-        .values(state="cancelled", cancel_requested=True, finished_at=func.clock_timestamp())
-    ).rowcount
-    asked = connection.execute(
-        update(Run).where(Run.id.in_(run_ids), Run.state == "running").values(cancel_requested=True)
-    ).rowcount
-    return {"cancelled": cancelled, "asked": asked}
+        .where(Run.id.in_(run_ids), Run.state.in_(("queued", "running")))
+        .values(
+            state=case((queued, "cancelled"), else_=Run.state),
+            finished_at=case((queued, func.clock_timestamp()), else_=Run.finished_at),
+            cancel_requested=True,
+        )
+        .returning(Run.state)
+    ).all()
+    return {"cancelled": states.count("cancelled"), "asked": states.count("running")}
 
 
 def open_runs(connection: Connection) -> int:

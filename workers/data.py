@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tracker.datasets import Dataset, load_dataset
-from tracker.outcomes.layout import Layout, plane_count
+from tracker.outcomes.layout import plane_count
 from workers.models import ImageShape
 
 
@@ -32,6 +32,7 @@ class TensorDataset:
     fingerprint: str
     num_classes: int
     splits: dict[str, TensorSplit]
+    """In the order in which they are stored: as the dataset has them."""
 
     @property
     def train(self) -> TensorSplit:
@@ -47,11 +48,6 @@ class TensorDataset:
     def planes(self) -> int:
         """Bit planes of a predicted class."""
         return plane_count(self.num_classes)
-
-    @property
-    def layout(self) -> Layout:
-        """How the examples lie in blocks of the outcome store."""
-        return Layout.of({name: len(split) for name, split in self.splits.items()})
 
 
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -38,9 +38,9 @@ def score(network: nn.Module, data: TensorDataset) -> NDArray[np.uint8]:
     """
     training = network.training
     network.eval()
-    parts = {
-        name: pack(predict(network, split), split.labels, data.planes).cpu().numpy()
-        for name, split in data.splits.items()
-    }
+    packed = join_splits(
+        pack(predict(network, split), split.labels, data.planes).cpu().numpy()
+        for split in data.splits.values()
+    )
     network.train(training)
-    return join_splits(data.layout, parts)
+    return packed

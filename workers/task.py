@@ -5,12 +5,14 @@ import os
 import socket
 import traceback
 
+import psycopg
+import sqlalchemy.exc
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from tracker import runs
 from tracker.errors import DatabaseUnavailableError, DatasetMismatchError, RunLostError
 from tracker.outcomes.writer import OutcomeWriter
+from tracker.registry import get_dataset
 from tracker.settings import Settings
 from workers.data import TensorDataset, load_tensors
 from workers.device import choose_device, make_repeatable, provenance
@@ -18,6 +20,14 @@ from workers.heartbeat import Heartbeat
 from workers.training import train
 
 logger = logging.getLogger(__name__)
+
+# SQLAlchemy wraps its driver's errors, but not those within a COPY.
+LOST = (
+    RunLostError,
+    DatabaseUnavailableError,
+    sqlalchemy.exc.OperationalError,
+    psycopg.OperationalError,
+)
 
 
 def work(engine: Engine, settings: Settings, run_id: int) -> str:
@@ -39,7 +49,7 @@ def work(engine: Engine, settings: Settings, run_id: int) -> str:
     error = None
     try:
         state = _train(engine, settings, claim)
-    except (RunLostError, OperationalError, DatabaseUnavailableError) as lost:
+    except LOST as lost:
         # Taken away, or the database is gone: the run falls silent and is queued again.
         logger.warning("run %d is lost to this worker: %s", run_id, lost)
         return "lost"
@@ -61,7 +71,8 @@ def _train(engine: Engine, settings: Settings, claim: runs.Claim) -> str:
         _check_identity(claim, data)
         with engine.begin() as connection:
             runs.set_provenance(connection, claim, provenance(device))
-        with OutcomeWriter(engine, claim, data.layout) as writer:
+            layout = get_dataset(connection, spec.dataset_name).layout
+        with OutcomeWriter(engine, claim, layout) as writer:
             for record in train(spec, data, claim.seed, heart.set_step):
                 writer.put(record)
                 if writer.cancel_requested:

@@ -59,7 +59,7 @@ def test_what_is_registered(connection: Connection) -> None:
     with block_size(8):
         registered = register_dataset(connection, dataset)
         assert registered.layout == Layout.of({"train": 19, "test": 10})
-    assert registered == RegisteredDataset(registered.id, "some", 7, {"train": 19, "test": 10})
+    assert registered == RegisteredDataset(registered.id, "some", 7, 8, {"train": 19, "test": 10})
     assert list(registered.sizes) == ["train", "test"]
 
     [stored] = rows(connection, "dataset")

@@ -216,6 +216,16 @@ def test_fence_says_whether_to_cancel(engine: Engine, run_id: int) -> None:
         assert runs.fence(connection, held) is True
 
 
+def test_fenced_run_cannot_be_taken_away(engine: Engine, run_id: int) -> None:
+    """Until the transaction ends, so that what it writes is still the attempt's to write."""
+    held = claim(engine, run_id)
+    fall_silent(engine, run_id)
+    with engine.begin() as connection:
+        runs.fence(connection, held)
+        assert reap(engine) == []
+    assert reap(engine) == [run_id]
+
+
 def test_provenance(engine: Engine, run_id: int) -> None:
     held = claim(engine, run_id)
     with engine.begin() as connection:

@@ -103,7 +103,7 @@ class Story:
             )
             for split, indices in self.split_ranges().items()
         }
-        return join_splits(Layout.of(self.sizes), parts)
+        return join_splits(parts[split] for split in self.sizes)
 
     def evaluation_record(self, run: int, evaluation: int) -> EvaluationRecord:
         """One evaluation with its step, epoch and loss."""

@@ -52,6 +52,7 @@ class Dataset(Base):
     __tablename__ = "dataset"
     __table_args__ = (
         CheckConstraint("num_classes BETWEEN 1 AND 65536", name="num_classes"),
+        CheckConstraint("block_size > 0 AND block_size % 8 = 0", name="block_size"),
         {"comment": "A named labelled set with splits; a subset is a dataset of its own."},
     )
 
@@ -63,6 +64,9 @@ class Dataset(Base):
     )
     fingerprint: Mapped[str] = mapped_column(
         Text, comment="SHA-256 over the fingerprints of the splits."
+    )
+    block_size: Mapped[int] = mapped_column(
+        comment="Examples of a full block; a later version may lay out new datasets otherwise."
     )
     created_at: Mapped[datetime] = mapped_column(TIMESTAMPTZ, server_default=NOW)
 

@@ -44,13 +44,17 @@ class Layout:
     splits: tuple[SplitRange, ...]
 
     @classmethod
-    def of(cls, sizes: Mapping[str, int]) -> "Layout":
-        """Layout of splits with these numbers of examples, in this order."""
+    def of(cls, sizes: Mapping[str, int], block_size: int | None = None) -> "Layout":
+        """Layout of splits with these numbers of examples, in this order.
+
+        `block_size` is the registered dataset's; BLOCK_SIZE for one that is new.
+        """
+        full = BLOCK_SIZE if block_size is None else block_size
         splits, block, example = [], 0, 0
         for split, size in sizes.items():
             blocks = []
-            for position in range(0, size, BLOCK_SIZE):
-                length = min(BLOCK_SIZE, size - position)
+            for position in range(0, size, full):
+                length = min(full, size - position)
                 blocks.append(BlockRange(block, split, example + position, position, length))
                 block += 1
             splits.append(SplitRange(split, size, example, tuple(blocks)))

@@ -6,7 +6,7 @@ start at a byte of their own, first example at the highest bit, as in a Postgres
 """
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +59,9 @@ def block_slices(layout: Layout) -> Iterator[tuple[BlockRange, slice]]:
         offset += split.packed_bytes
 
 
-def join_splits(layout: Layout, parts: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """The packed arrays of the splits side by side, in the layout's order."""
-    return np.concatenate([parts[split.split] for split in layout.splits], axis=1)
+def join_splits(parts: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """The packed arrays of the splits, in the order in which they are stored, side by side."""
+    return np.concatenate(list(parts), axis=1)
 
 
 def _varbit(size: int, bits: bytes) -> bytes:

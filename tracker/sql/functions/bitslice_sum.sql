@@ -83,7 +83,7 @@ AS $$
 DECLARE
     addend BIT VARYING [];
 BEGIN
-    IF weight = 1 OR bitmap IS NULL THEN
+    IF weight = 1 OR bitmap IS NULL OR bit_count(bitmap) = 0 THEN
         RETURN bitslice_add(slices, bitmap);
     END IF;
     IF weight IS NULL OR weight < 0 THEN

@@ -1,5 +1,7 @@
 -- ensemble_evaluation: the evaluations of an ensemble and how many runs have recorded each
 -- Grain: one row per (ensemble, evaluation) that at least one counted run has recorded.
+--
+-- NULL: train_loss at evaluation 0, which no training step precedes.
 
 CREATE VIEW ensemble_evaluation AS
 SELECT

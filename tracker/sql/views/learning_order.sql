@@ -20,10 +20,11 @@ SELECT
     score.runs,
     score.evaluations,
     score.accessibility,
-    -- Equal accessibility is an equal rank; a random rule for ties is the sampler's business.
+    -- Equal accessibility is an equal rank, so rounded to hide the last bits of a sum; a random
+    -- rule for ties is the sampler's business.
     rank() OVER (
         PARTITION BY score.ensemble_id, score.ensemble, score.split
-        ORDER BY score.accessibility DESC
+        ORDER BY round(score.accessibility * 1e12) DESC
     ) AS rank,
     score.mean_learned,
     score.median_learned,

@@ -42,6 +42,10 @@ LEFT JOIN (
 ) AS recorded ON run.id = recorded.run_id;
 
 COMMENT ON VIEW run_progress IS 'Where each run is: state, evaluations, speed, time left.';
+COMMENT ON COLUMN run_progress.attempt IS 'Number of times a worker has claimed the run.';
+COMMENT ON COLUMN run_progress.step IS 'Optimizer steps done.';
+COMMENT ON COLUMN run_progress.total_steps IS 'Optimizer steps of a complete run.';
+COMMENT ON COLUMN run_progress.worker IS 'host:pid of the latest attempt.';
 COMMENT ON COLUMN run_progress.evaluations IS 'Evaluations recorded.';
 COMMENT ON COLUMN run_progress.evaluations_in_all IS 'Evaluations of a complete run.';
 COMMENT ON COLUMN run_progress.share IS 'Share of the optimizer steps that are done, 0 to 1.';

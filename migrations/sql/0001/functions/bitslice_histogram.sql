@@ -12,6 +12,9 @@ DECLARE
     next_counts INTEGER [];
     part BIT VARYING;
 BEGIN
+    IF cardinality(slices) = 0 THEN
+        RETURN;
+    END IF;
     FOR i IN REVERSE cardinality(slices) .. 1 LOOP
         next_groups := '{}';
         next_counts := '{}';

@@ -64,6 +64,7 @@ FROM (
 
 COMMENT ON VIEW bimodality IS
 'Bimodality of Tp-agreement at each evaluation, beside that of independent runs.';
+COMMENT ON COLUMN bimodality.runs IS 'Counted runs that have recorded the evaluation.';
 COMMENT ON COLUMN bimodality.tp_agreement IS
 'Mean Tp-agreement: the mean accuracy of the runs, of the null model too.';
 COMMENT ON COLUMN bimodality.bimodality IS 'Observed; lower is more bimodal.';
