@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 .PHONY: help install lint test demo clean
 help:
-	@echo "make demo   the whole path on real digits: train, store, query, reorder (2 minutes)"
+	@echo "make demo   the whole path on real digits: train, store, query, reorder (under a minute)"
 	@echo "make test   every test, on the embedded servers and on external ones where they answer"
 	@echo "make lint   ruff, mypy, sqlfluff"
 	@echo "make clean  remove .venv and caches (no data)"

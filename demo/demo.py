@@ -11,6 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+from tracker.embedded import EmbeddedServers
+from tracker.settings import get_settings
+
 FOLDER = Path(__file__).parent
 LOG = FOLDER / "worker.log"
 TRACKER = str(Path(sys.executable).with_name("tracker"))
@@ -25,43 +28,44 @@ def say(*arguments: str) -> None:
 
 
 def states() -> dict[str, int]:
-    """Queue the ensemble if it is not, and count its runs by state."""
-    command = [TRACKER, *ENQUEUE, "--json"]
-    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE)
-    found: dict[str, int] = json.loads(answer.stdout)["states"]
-    return found
+    """Number of the ensemble's runs in each state; empty if it is not queued yet."""
+    answer = subprocess.run([TRACKER, "status", "--json"], check=True, stdout=subprocess.PIPE)
+    for row in json.loads(answer.stdout)["ensembles"]:
+        if row["ensemble"] == ENSEMBLE:
+            names = ("queued", "running", "complete", "failed", "cancelled")
+            return {name: row[name] for name in names if row[name]}
+    return {}
 
 
 def train() -> None:
     """Train the ensemble with a worker of our own, unless it is trained already."""
-    say(*ENQUEUE)
     if set(states()) == {"complete"}:
+        say(*ENQUEUE)
         print("reusing the ensemble: all of its runs are complete", flush=True)
         return
-    print(f"\n$ tracker worker --once 2> {LOG.name} &", flush=True)
+    print(f"\n$ tracker worker 2> {LOG.name} &", flush=True)
     with LOG.open("w") as log:
         worker = subprocess.Popen(
-            [TRACKER, "worker", "--once"], stdout=log, stderr=log, start_new_session=True
+            [TRACKER, "worker"], stdout=log, stderr=log, start_new_session=True
         )
     try:
         say(*ENQUEUE, "--wait")
-        worker.wait()
     finally:
-        if worker.poll() is None:
-            # Once lets the run in hand finish, twice stops at once.
+        # Twice: once lets a run in hand finish, twice stops now and gives it back.
+        for _ in range(2):
             worker.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
-            worker.send_signal(signal.SIGTERM)
-            worker.wait()
+            time.sleep(0.3)
+        worker.wait()
 
 
 def main() -> None:
     """The demo, step by step."""
     began = time.monotonic()
     print("$ tracker up", flush=True)
-    up = subprocess.run([TRACKER, "up"], check=True, stdout=subprocess.PIPE, text=True)
-    print(up.stdout, end="", flush=True)
+    running = EmbeddedServers(get_settings().home)
+    ours = not any(server.running for server in running.status())
     try:
+        subprocess.run([TRACKER, "up"], check=True)
         train()
         say("show", ENSEMBLE)
         say("plot", "learning-order", ENSEMBLE, "--out", str(FOLDER / "learning-order.png"))
@@ -71,7 +75,7 @@ def main() -> None:
         print(f"\ndone in {time.monotonic() - began:.0f} s. Next, ask in SQL:")
         print('  .venv/bin/tracker psql -c "SELECT * FROM learning_order ORDER BY rank LIMIT 5"')
     finally:
-        if ": started" in up.stdout:
+        if ours:
             say("down")
 
 

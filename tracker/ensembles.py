@@ -1,10 +1,9 @@
 """Ensembles: making one, adding runs to it, finding it again."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from tracker.db.models import Ensemble, Run
@@ -61,9 +60,10 @@ def enqueue_runs(
     name: str,
     spec: EnsembleSpec,
     dataset: RegisteredDataset,
-    seeds: Iterable[int],
+    seeds: range,
+    queue: str,
 ) -> Enqueued:
-    """Make the ensemble if it is new, and those of its runs that are missing.
+    """Make the ensemble if it is new, and those of its runs that are missing, for `queue`.
 
     Raises
     ------
@@ -85,9 +85,12 @@ def enqueue_runs(
         .returning(Ensemble.id)
     )
     ensemble_id = created if created is not None else _check_spec(connection, name, spec)
+    seed = func.generate_series(seeds[0], seeds[-1]).column_valued("seed")
     added = connection.scalars(
         insert(Run)
-        .values([{"ensemble_id": ensemble_id, "seed": seed} for seed in seeds])
+        .from_select(
+            ["ensemble_id", "seed", "queue"], select(literal(ensemble_id), seed, literal(queue))
+        )
         .on_conflict_do_nothing()
         .returning(Run.id)
     ).all()

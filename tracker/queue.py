@@ -14,7 +14,7 @@ from tracker.settings import Settings
 
 TASK = "tracker.train_run"
 
-# A worker looks at the queue again after this long without a connection, instead of giving up.
+# A sender gives up soon and says so: the run is queued in Postgres, and a worker will send it.
 _RETRY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 
 
@@ -29,8 +29,18 @@ def broker_url(settings: Settings) -> str:
     if settings.broker_url is None:
         return EmbeddedServers(settings.home).addresses.broker_url
     url = settings.broker_url.get_secret_value()
-    if urlsplit(url).scheme not in ("redis", "rediss", "redis+socket"):
-        raise UsageError("TRACKER_BROKER_URL must read redis://:password@host:port/number")
+    try:
+        parts = urlsplit(url)
+        readable = parts.scheme in ("redis", "rediss", "redis+socket") and not parts.fragment
+        readable = readable and (parts.port is None or parts.port > 0)
+    except ValueError:
+        readable = False
+    if not readable:
+        # No part of it is repeated: what looks like a host may be half of a password.
+        raise UsageError(
+            "TRACKER_BROKER_URL must read redis://:password@host:port/number, with special "
+            "characters of the password percent-encoded (# is %23)"
+        )
     return url
 
 
@@ -38,7 +48,9 @@ def describe_broker(settings: Settings) -> str:
     """Host, port and number for messages; never the password."""
     if settings.broker_url is None:
         return f"the embedded broker under {settings.home}"
-    parts = urlsplit(settings.broker_url.get_secret_value())
+    parts = urlsplit(broker_url(settings))
+    if parts.scheme == "redis+socket":
+        return f"socket {parts.path}"
     host, port = parts.hostname or "localhost", parts.port or 6379
     return f"host {host}, port {port}, database {parts.path.lstrip('/') or '0'}"
 
@@ -63,6 +75,8 @@ def make_celery(settings: Settings) -> Celery:
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
+        # A worker waits for its broker for ever; Celery's default gives up after 100 tries.
+        broker_connection_max_retries=None,
         broker_transport_options={"socket_connect_timeout": 5},
         task_publish_retry_policy=_RETRY,
     )
@@ -86,11 +100,22 @@ def send_runs(app: Celery, engine: Engine, run_ids: Iterable[int]) -> None:
     """Send one message per run, and note in the database that they are sent.
 
     Call it after the transaction that queued the runs, or a worker may look too early.
+
+    Raises
+    ------
+    BrokerUnavailableError
+        If the broker does not answer. Runs that were not noted as sent are sent by a caretaker.
     """
     ids = list(run_ids)
-    with app.producer_pool.acquire(block=True) as producer:
-        for run_id in ids:
-            app.send_task(TASK, args=(run_id,), producer=producer)
+    try:
+        with app.producer_pool.acquire(block=True) as producer:
+            for run_id in ids:
+                app.send_task(TASK, args=(run_id,), producer=producer)
+    except (OperationalError, OSError) as error:
+        raise BrokerUnavailableError(
+            f"the broker went away ({error}): the runs are queued, and a worker that reaches it "
+            "again will find them"
+        ) from None
     with engine.begin() as connection:
         mark_sent(connection, ids)
 

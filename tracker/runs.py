@@ -4,16 +4,20 @@ Postgres owns the state; every step is one guarded UPDATE, so that of two worker
 same thing one matches no row. Times are the database's. Nothing here knows Celery.
 """
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_, select, update
 
-from tracker.db.models import Dataset, Ensemble, Run
+from tracker.db.models import Dataset, Ensemble, Evaluation, Run
 from tracker.errors import RunLostError
 from tracker.specs import EnsembleSpec
+
+DEFAULT_ATTEMPTS = 3
+"""Attempts of a run before it counts as failed: the database's default."""
 
 ERROR_LIMIT = 20_000
 """Characters of an error's text that are kept."""
@@ -29,6 +33,11 @@ class Claim:
     ensemble: str
     spec: EnsembleSpec
     dataset_fingerprint: str
+
+
+def worker_name(pid: int) -> str:
+    """How a worker on this machine is called in its runs' rows: `host:pid`."""
+    return f"{socket.gethostname()}:{pid}"
 
 
 def claim_run(connection: Connection, run_id: int, worker: str) -> Claim | None:
@@ -86,9 +95,17 @@ def fence(connection: Connection, claim: Claim) -> bool:
     return bool(cancel)
 
 
-def beat(connection: Connection, claim: Claim, step: int, examples_per_second: float) -> bool:
-    """Say that the attempt is alive and how far it is; False if the run is no longer held."""
-    matched = connection.execute(
+def beat(
+    connection: Connection, claim: Claim, step: int, examples_per_second: float | None
+) -> bool | None:
+    """Say that the attempt is alive and how far it is.
+
+    Returns
+    -------
+    bool or None
+        Was cancelling asked for? None if the run is no longer held.
+    """
+    cancel: bool | None = connection.scalar(
         update(Run)
         .where(_held(claim))
         .values(
@@ -96,13 +113,29 @@ def beat(connection: Connection, claim: Claim, step: int, examples_per_second: f
             step=step,
             examples_per_second=examples_per_second,
         )
+        .returning(Run.cancel_requested)
     )
-    return matched.rowcount == 1
+    return cancel
 
 
-def set_provenance(connection: Connection, claim: Claim, provenance: Mapping[str, Any]) -> None:
-    """Store what the attempt runs on: versions, device, threads."""
-    connection.execute(update(Run).where(_held(claim)).values(provenance=dict(provenance)))
+def begin(connection: Connection, claim: Claim, provenance: Mapping[str, Any]) -> None:
+    """Store what the attempt runs on, and decide what an earlier attempt's outcomes are worth.
+
+    They stay, to be compared, where the attempt can repeat their bits: on a CPU with the same
+    versions and threads. Otherwise they are deleted: a history put together from two trainings
+    would be neither.
+
+    Raises
+    ------
+    RunLostError
+        If the run is no longer this attempt's.
+    """
+    fence(connection, claim)
+    earlier = connection.scalar(select(Run.provenance).where(Run.id == claim.run_id))
+    new = dict(provenance)
+    if earlier is not None and (earlier != new or new["device"] != "cpu"):
+        connection.execute(delete(Evaluation).where(Evaluation.run_id == claim.run_id))
+    connection.execute(update(Run).where(_held(claim)).values(provenance=new))
 
 
 def finish(connection: Connection, claim: Claim, state: str, error: str | None = None) -> bool:
@@ -119,7 +152,7 @@ def finish(connection: Connection, claim: Claim, state: str, error: str | None =
     return matched.rowcount == 1
 
 
-def reap(connection: Connection, stale: timedelta) -> list[int]:
+def reap(connection: Connection, queue: str, stale: timedelta) -> list[int]:
     """Take silent runs from their workers; the ids of those that are queued again.
 
     A run that has used up its attempts fails instead; one that was to be cancelled is. Two
@@ -129,6 +162,7 @@ def reap(connection: Connection, stale: timedelta) -> list[int]:
         connection.scalars(
             select(Run.id)
             .where(
+                Run.queue == queue,
                 Run.state == "running",
                 func.coalesce(Run.heartbeat_at, Run.started_at) < func.clock_timestamp() - stale,
             )
@@ -151,13 +185,19 @@ def reap(connection: Connection, stale: timedelta) -> list[int]:
     return [row.id for row in rows if row.state == "queued"]
 
 
-def unsent_runs(connection: Connection, older_than: timedelta, limit: int = 1000) -> list[int]:
-    """Queued runs whose message was never sent, or that long ago; oldest first."""
+def unsent_runs(
+    connection: Connection, queue: str, older_than: timedelta, limit: int = 1000
+) -> list[int]:
+    """Queued runs of `queue` whose message was never sent, or that long ago; oldest first."""
     due = func.clock_timestamp() - older_than
     return list(
         connection.scalars(
             select(Run.id)
-            .where(Run.state == "queued", or_(Run.sent_at.is_(None), Run.sent_at < due))
+            .where(
+                Run.queue == queue,
+                Run.state == "queued",
+                or_(Run.sent_at.is_(None), Run.sent_at < due),
+            )
             .order_by(Run.queued_at, Run.id)
             .limit(limit)
         )
@@ -194,11 +234,57 @@ def request_cancel(connection: Connection, run_ids: list[int]) -> dict[str, int]
     return {"cancelled": states.count("cancelled"), "asked": states.count("running")}
 
 
-def open_runs(connection: Connection) -> int:
-    """Number of runs that are queued or running."""
+def release(connection: Connection, worker: str) -> list[int]:
+    """Queue again the runs of a worker that is known to be dead; their ids.
+
+    The attempt was ended on purpose and does not count against `max_attempts`.
+    """
+    return list(
+        connection.scalars(
+            update(Run)
+            .where(Run.state == "running", Run.worker == worker)
+            .values(
+                state=case((Run.cancel_requested, "cancelled"), else_="queued"),
+                max_attempts=Run.max_attempts + 1,
+                queued_at=func.clock_timestamp(),
+                finished_at=case((Run.cancel_requested, func.clock_timestamp()), else_=None),
+                sent_at=None,
+            )
+            .returning(Run.id)
+        )
+    )
+
+
+def retry(connection: Connection, run_ids: list[int]) -> list[int]:
+    """Queue failed and cancelled runs again, with as many attempts as at first; their ids.
+
+    What they have recorded stays, and is compared with what the new attempt says.
+    """
+    return list(
+        connection.scalars(
+            update(Run)
+            .where(Run.id.in_(run_ids), Run.state.in_(("failed", "cancelled")))
+            .values(
+                state="queued",
+                # Attempts are numbered on, so that a stale worker of an earlier one stays out.
+                max_attempts=Run.attempt + DEFAULT_ATTEMPTS,
+                cancel_requested=False,
+                queued_at=func.clock_timestamp(),
+                sent_at=None,
+                finished_at=None,
+            )
+            .returning(Run.id)
+        )
+    )
+
+
+def open_runs(connection: Connection, queue: str) -> int:
+    """Number of runs of `queue` that are queued or running."""
     return (
         connection.scalar(
-            select(func.count()).select_from(Run).where(Run.state.in_(("queued", "running")))
+            select(func.count())
+            .select_from(Run)
+            .where(Run.queue == queue, Run.state.in_(("queued", "running")))
         )
         or 0
     )

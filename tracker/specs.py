@@ -21,6 +21,8 @@ from tracker.errors import UsageError, choice_error
 
 SPAN_PATTERN = re.compile(r"(\d+)\s*(epochs?|steps?)")
 MAX_SEED = 2**31 - 1
+MAX_STEPS = 2**31 - 1
+MAX_EVALUATIONS = 1_000_000
 MAX_SEEDS = 100_000
 """Runs of one enqueue: more is a slip of the keyboard."""
 
@@ -158,10 +160,21 @@ class Schedule:
         """The schedule of `spec` for `train_size` training examples.
 
         The end of training is always an evaluation, also where `every` does not divide it.
+
+        Raises
+        ------
+        UsageError
+            If there are more steps or evaluations than the store has numbers for.
         """
         steps_per_epoch = -(-train_size // spec.recipe.batch_size)
         total = spec.recipe.length.steps(steps_per_epoch)
         every = spec.recording.every.steps(steps_per_epoch)
+        count = -(-total // every)
+        if total > MAX_STEPS or count > MAX_EVALUATIONS:
+            raise UsageError(
+                f"{spec.recipe.length} of training, recorded every {spec.recording.every}: that is "
+                f"{total} steps and {count} evaluations, more than {MAX_STEPS} or {MAX_EVALUATIONS}"
+            )
         points = [*range(every, total, every), total]
         if spec.recording.initial:
             points.insert(0, 0)

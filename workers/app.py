@@ -4,6 +4,7 @@
 """
 
 import logging
+import os
 import warnings
 from typing import Any
 
@@ -12,6 +13,7 @@ from celery.signals import setup_logging, worker_ready
 
 from tracker.db import get_engine
 from tracker.queue import TASK, make_celery
+from tracker.runs import worker_name
 from tracker.settings import get_settings
 from workers.caretaker import Caretaker
 
@@ -28,13 +30,14 @@ def train_run(run_id: int) -> None:
     # Torch takes seconds to load: only the process that trains does.
     from workers.task import work
 
-    work(get_engine(settings), settings, run_id)
+    # Named after the worker's main process, which is what `tracker worker` knows.
+    work(get_engine(settings), settings, run_id, worker_name(os.getppid()))
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def start_caretaker(**_: Any) -> None:
     """Look after lost runs and messages from the worker's main process."""
-    Caretaker(app, get_engine(settings), settings).start()
+    Caretaker(app, settings).start()
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]

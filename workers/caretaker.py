@@ -11,13 +11,10 @@ import threading
 from datetime import timedelta
 
 from celery import Celery
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from tracker import runs
-from tracker.errors import TrackerError
+from tracker.db import get_engine
 from tracker.queue import send_runs, waiting_messages
 from tracker.settings import Settings
 
@@ -33,9 +30,8 @@ PARENT_VARIABLE = "TRACKER_WORKER_PARENT"
 class Caretaker:
     """A thread in a worker's main process."""
 
-    def __init__(self, app: Celery, engine: Engine, settings: Settings) -> None:
+    def __init__(self, app: Celery, settings: Settings) -> None:
         self._app = app
-        self._engine = engine
         self._settings = settings
         self._stale = timedelta(seconds=settings.stale_seconds)
         self._once = bool(os.environ.get(ONCE_VARIABLE))
@@ -50,37 +46,36 @@ class Caretaker:
         # enough that nobody waits for a worker that has nothing to do.
         pause = min(self._settings.stale_seconds / 4, 0.5 if self._once else 15.0)
         rest = threading.Event()
-        while True:
-            try:
-                self.look_after()
-                if (reason := self._reason_to_stop()) is not None:
-                    logger.info("%s: stopping", reason)
-                    os.kill(os.getpid(), signal.SIGTERM)
-                    return
-            except (SQLAlchemyError, OperationalError, RedisError, OSError, TrackerError) as error:
-                logger.warning("caretaker: %s; trying again", error)
+        while (reason := self._reason_to_stop()) is None:
             rest.wait(pause)
-
-    def look_after(self) -> None:
-        """Queue silent runs again, and send messages for queued runs that have none."""
-        with self._engine.begin() as connection:
-            requeued = runs.reap(connection, self._stale)
-        if requeued:
-            logger.warning("runs %s were silent: queued again", requeued)
-            send_runs(self._app, self._engine, requeued)
-        # Only an empty queue proves that a queued run's message is lost and not merely waiting.
-        if waiting_messages(self._app, self._settings) == 0:
-            with self._engine.connect() as connection:
-                unsent = runs.unsent_runs(connection, self._stale)
-            if unsent:
-                logger.warning("runs %s had lost their messages: sent again", unsent)
-                send_runs(self._app, self._engine, unsent)
+        logger.info("%s: stopping", reason)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _reason_to_stop(self) -> str | None:
         if self._parent is not None and os.getppid() != int(self._parent):
             return "`tracker worker` is gone"
-        if self._once:
-            with self._engine.connect() as connection:
-                if runs.open_runs(connection) == 0:
-                    return "no run is queued or running"
+        try:
+            engine = get_engine(self._settings)
+            self.look_after(engine)
+            if self._once:
+                with engine.connect() as connection:
+                    if runs.open_runs(connection, self._settings.queue) == 0:
+                        return "no run is queued or running"
+        except Exception as error:  # a server is away; whatever it is, the next round may succeed
+            logger.warning("caretaker: %s: %s; trying again", type(error).__name__, error)
         return None
+
+    def look_after(self, engine: Engine) -> None:
+        """Queue silent runs again, and send messages for queued runs that have none."""
+        with engine.begin() as connection:
+            requeued = runs.reap(connection, self._settings.queue, self._stale)
+        if requeued:
+            logger.warning("runs %s were silent: queued again", requeued)
+            send_runs(self._app, engine, requeued)
+        # Only an empty queue proves that a queued run's message is lost and not merely waiting.
+        if waiting_messages(self._app, self._settings) == 0:
+            with engine.connect() as connection:
+                unsent = runs.unsent_runs(connection, self._settings.queue, self._stale)
+            if unsent:
+                logger.info("runs %s had no message in the queue: sent again", unsent)
+                send_runs(self._app, engine, unsent)

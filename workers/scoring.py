@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tracker.outcomes.packing import join_splits
 from workers.data import TensorDataset, TensorSplit
 
 SCORING_BATCH = 512
@@ -38,9 +37,8 @@ def score(network: nn.Module, data: TensorDataset) -> NDArray[np.uint8]:
     """
     training = network.training
     network.eval()
-    packed = join_splits(
-        pack(predict(network, split), split.labels, data.planes).cpu().numpy()
-        for split in data.splits.values()
-    )
+    parts = [
+        pack(predict(network, split), split.labels, data.planes) for split in data.splits.values()
+    ]
     network.train(training)
-    return packed
+    return torch.cat(parts, 1).cpu().numpy()

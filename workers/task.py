@@ -1,8 +1,6 @@
 """One message, one run: claim it, train it, stream its outcomes, say how it ended."""
 
 import logging
-import os
-import socket
 import traceback
 
 import psycopg
@@ -14,6 +12,7 @@ from tracker.errors import DatabaseUnavailableError, DatasetMismatchError, RunLo
 from tracker.outcomes.writer import OutcomeWriter
 from tracker.registry import get_dataset
 from tracker.settings import Settings
+from tracker.specs import Schedule
 from workers.data import TensorDataset, load_tensors
 from workers.device import choose_device, make_repeatable, provenance
 from workers.heartbeat import Heartbeat
@@ -30,8 +29,8 @@ LOST = (
 )
 
 
-def work(engine: Engine, settings: Settings, run_id: int) -> str:
-    """Train the run, if it is there to be taken.
+def work(engine: Engine, settings: Settings, run_id: int, worker: str) -> str:
+    """Train the run, if it is there to be taken, in the name of `worker` (`host:pid`).
 
     Returns
     -------
@@ -40,7 +39,7 @@ def work(engine: Engine, settings: Settings, run_id: int) -> str:
         `skipped` if it was not there to be taken (a message delivered twice, a cancelled run).
     """
     with engine.begin() as connection:
-        claim = runs.claim_run(connection, run_id, f"{socket.gethostname()}:{os.getpid()}")
+        claim = runs.claim_run(connection, run_id, worker)
     if claim is None:
         return "skipped"
     logger.info(
@@ -66,16 +65,17 @@ def _train(engine: Engine, settings: Settings, claim: runs.Claim) -> str:
     device = choose_device()
     spec = claim.spec
     # The heartbeat starts before the data is loaded: a first download takes its time.
-    with Heartbeat(engine, claim, settings.heartbeat_seconds, spec.recipe.batch_size) as heart:
+    with Heartbeat(engine, claim, settings.heartbeat_seconds) as heart:
         data = load_tensors(spec.dataset, spec.examples, settings.data_folder, device)
         _check_identity(claim, data)
         with engine.begin() as connection:
-            runs.set_provenance(connection, claim, provenance(device))
+            runs.begin(connection, claim, provenance(device))
             layout = get_dataset(connection, spec.dataset_name).layout
+        heart.begin_training(len(data.train) / Schedule.of(spec, len(data.train)).steps_per_epoch)
         with OutcomeWriter(engine, claim, layout) as writer:
-            for record in train(spec, data, claim.seed, heart.set_step):
+            for record in train(spec, data, claim.seed, heart.on_step):
                 writer.put(record)
-                if writer.cancel_requested:
+                if writer.cancel_requested or heart.cancel_requested:
                     return "cancelled"
     return "complete"
 

@@ -150,7 +150,7 @@ def digits_ensemble(
         )
         tracker = tracker_for(settings, folder)
         enqueue = ("enqueue", "--arch", "mlp-tiny", "--dataset", "mnist5k", "--seeds", "10")
-        with tracker.worker("--once"):
+        with tracker.worker():
             tracker(*enqueue, "--record-initial", "--name", "digits", "--wait")
         yield tracker
         with redis.Redis.from_url(servers.redis_url) as client:

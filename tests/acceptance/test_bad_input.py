@@ -3,9 +3,12 @@
 import sys
 
 import pytest
+from pydantic import SecretStr
 
 from tracker.cli import main
-from tracker.settings import get_settings
+from tracker.errors import UsageError
+from tracker.queue import broker_url
+from tracker.settings import Settings, get_settings
 
 ENQUEUE = ("enqueue", "--arch", "mlp-tiny", "--dataset", "mnist5k")
 
@@ -40,6 +43,8 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ((*ENQUEUE, "--seeds", "2147483648"), ["--seeds must be at most 100000, got 2147483648"]),
         ((*ENQUEUE, "--seed-start", "2147483640"), ["between 0 and 2147483647"]),
         ((*ENQUEUE, "--seed-start", "-1"), ["-1"]),
+        ((*ENQUEUE, "--optimizer", "adam"), ["--optimizer adam in place of sgd needs an --lr"]),
+        (("status", "--watch"), ["--watch redraws a terminal"]),
         ((*ENQUEUE, "--epochs", "0"), ["--epochs must be above 0, got 0"]),
         ((*ENQUEUE, "--batch-size", "-5"), ["--batch-size must be above 0, got -5"]),
         ((*ENQUEUE, "--lr", "nan"), ["--lr must be above 0, got nan"]),
@@ -91,7 +96,11 @@ def test_the_databases_address_hides_the_password(capsys: pytest.CaptureFixture[
     assert "hush-hush" in run(("db", "url", "--show-password"), capsys)[1]
 
 
-@pytest.mark.parametrize("url", ["mysql://a/b", "postgresql://127.0.0.1", "nonsense"])
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://a/b", "postgresql://127.0.0.1", "nonsense", "postgresql://u:p@hush@127.0.0.1/x",
+     "postgresql://u:hush@127.0.0.1:hush/x"],
+)  # fmt: skip
 def test_an_address_of_something_else(
     url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +108,24 @@ def test_an_address_of_something_else(
     code, _, error = run(("status",), capsys)
     assert code == 2
     assert "TRACKER_DATABASE_URL must read postgresql://" in error
+    assert "hush" not in error
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a", "redis://:hush#ret@127.0.0.1:1/0", "redis://:hush/ret@127.0.0.1:1/0"]
+)
+def test_a_brokers_address_that_cannot_be_read(url: str) -> None:
+    settings = Settings(broker_url=SecretStr(url))
+    with pytest.raises(UsageError, match="TRACKER_BROKER_URL must read") as refused:
+        broker_url(settings)
+    assert "hush" not in str(refused.value)
+
+
+def test_a_password_in_the_query_is_hidden_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRACKER_DATABASE_URL", "postgresql://me@127.0.0.1:9/x?password=hush")
+    assert "hush" not in run(("db", "url"), capsys)[1]
 
 
 def test_a_setting_that_is_no_number(

@@ -52,7 +52,7 @@ def test_states_speed_and_time_left(engine: Engine) -> None:
     assert running.silent_seconds == pytest.approx(40, abs=5)
 
     screen = Console(file=io.StringIO(), width=120)
-    screen.print(_render([ensemble], [running]))
+    screen.print(_render([ensemble], [running], []))
     shown = screen.file.getvalue()  # type: ignore[attr-defined]
     for part in ("demo", "4m 10s", "demo seed 1", "1,234", "here:1 silent for 40 s"):
         assert part in shown
@@ -64,5 +64,5 @@ def test_an_empty_database_says_what_to_do(engine: Engine) -> None:
         assert ensembles_in_progress(connection, limit=5) == []
         assert running_runs(connection, limit=5) == []
     screen = Console(file=io.StringIO(), width=120)
-    screen.print(_render([], []))
+    screen.print(_render([], [], []))
     assert "tracker enqueue" in screen.file.getvalue()  # type: ignore[attr-defined]

@@ -60,7 +60,7 @@ def reap(engine: Engine, stale: timedelta = MINUTE) -> list[int]:
     with engine.begin() as connection:
         # A reaper waits for nobody.
         connection.execute(text("SET LOCAL lock_timeout = '2s'"))
-        return runs.reap(connection, stale)
+        return runs.reap(connection, "tracker", stale)
 
 
 def fall_silent(engine: Engine, run_id: int) -> None:
@@ -183,7 +183,9 @@ def test_heartbeat(engine: Engine, run_id: int) -> None:
     fall_silent(engine, run_id)
     before = row(engine, run_id)["heartbeat_at"]
     with engine.begin() as connection:
-        assert runs.beat(connection, held, 12, 345.5)
+        assert runs.beat(connection, held, 12, 345.5) is False
+        runs.request_cancel(connection, [run_id])
+        assert runs.beat(connection, held, 12, 345.5) is True
     run = row(engine, run_id)
     assert run["heartbeat_at"] > before
     assert (run["step"], run["examples_per_second"]) == (12, 345.5)
@@ -197,10 +199,11 @@ def test_stale_attempt_can_do_nothing(engine: Engine, run_id: int) -> None:
     for holder in ("nobody", "the next attempt"):
         before = row(engine, run_id)
         with engine.begin() as connection:
-            assert not runs.beat(connection, stale, 5, 1.0)
+            assert runs.beat(connection, stale, 5, 1.0) is None
             assert not runs.finish(connection, stale, "complete")
             assert not runs.finish(connection, stale, "failed", "out of memory")
-            runs.set_provenance(connection, stale, {"torch": "0"})
+            with pytest.raises(RunLostError):
+                runs.begin(connection, stale, {"torch": "0", "device": "cpu"})
             with pytest.raises(RunLostError, match=f"run {run_id} .* held by attempt 1"):
                 runs.fence(connection, stale)
         assert row(engine, run_id) == before, holder
@@ -229,8 +232,77 @@ def test_fenced_run_cannot_be_taken_away(engine: Engine, run_id: int) -> None:
 def test_provenance(engine: Engine, run_id: int) -> None:
     held = claim(engine, run_id)
     with engine.begin() as connection:
-        runs.set_provenance(connection, held, {"torch": "2.13.0", "threads": 2})
-    assert row(engine, run_id)["provenance"] == {"torch": "2.13.0", "threads": 2}
+        runs.begin(connection, held, {"device": "cpu", "threads": 2})
+    assert row(engine, run_id)["provenance"] == {"device": "cpu", "threads": 2}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        ({"device": "cpu", "threads": 2}, {"device": "cpu", "threads": 2}, 1),
+        ({"device": "cpu", "threads": 2}, {"device": "cpu", "threads": 1}, 0),
+        ({"device": "some GPU"}, {"device": "some GPU"}, 0),
+    ],
+)
+def test_an_attempt_keeps_earlier_outcomes_only_if_it_can_repeat_them(
+    engine: Engine, run_id: int, first: dict[str, Any], second: dict[str, Any], kept: int
+) -> None:
+    held = claim(engine, run_id)
+    with engine.begin() as connection:
+        runs.begin(connection, held, first)
+        connection.execute(
+            text("INSERT INTO evaluation (run_id, evaluation, step, epoch) VALUES (:id, 1, 1, 1)"),
+            {"id": run_id},
+        )
+    fall_silent(engine, run_id)
+    reap(engine)
+    again = claim(engine, run_id)
+    with engine.begin() as connection:
+        runs.begin(connection, again, second)
+        assert connection.scalar(text("SELECT count(*) FROM evaluation")) == kept
+
+
+def test_a_worker_that_was_stopped_gives_its_run_back(engine: Engine, run_id: int) -> None:
+    held = claim(engine, run_id, "here:1")
+    with engine.begin() as connection:
+        assert runs.release(connection, "here:2") == []
+        assert runs.release(connection, "here:1") == [run_id]
+        assert run_id in runs.unsent_runs(connection, "tracker", MINUTE), "to be sent at once"
+    for _ in range(4):
+        held = claim(engine, run_id, "here:1")
+        with engine.begin() as connection:
+            assert runs.release(connection, "here:1") == [run_id]
+    assert held.attempt == 5
+    assert row(engine, run_id)["state"] == "queued", "stopping it uses up no attempts"
+
+
+def test_failed_and_cancelled_runs_are_queued_again(engine: Engine, ensemble: Recorded) -> None:
+    failed, cancelled, complete, queued = ensemble.run_ids[:4]
+    for run_id, state in ((failed, "failed"), (complete, "complete")):
+        held = claim(engine, run_id)
+        with engine.begin() as connection:
+            assert runs.finish(connection, held, state)
+    with engine.begin() as connection:
+        runs.request_cancel(connection, [cancelled])
+        again = runs.retry(connection, [failed, cancelled, complete, queued])
+    assert sorted(again) == sorted([failed, cancelled])
+    assert row(engine, failed)["finished_at"] is None
+    assert claim(engine, failed).attempt == 2
+    assert claim(engine, cancelled).attempt == 1
+
+
+def test_workers_look_after_the_runs_of_their_queue(engine: Engine, run_id: int) -> None:
+    with engine.begin() as connection:
+        before = runs.open_runs(connection, "tracker")
+        connection.execute(text("UPDATE run SET queue = 'other' WHERE id = :id"), {"id": run_id})
+        assert runs.open_runs(connection, "tracker") == before - 1
+        assert runs.unsent_runs(connection, "other", MINUTE) == [run_id]
+        assert run_id not in runs.unsent_runs(connection, "tracker", MINUTE)
+    claim(engine, run_id)
+    fall_silent(engine, run_id)
+    assert reap(engine) == []
+    with engine.begin() as connection:
+        assert runs.reap(connection, "other", MINUTE) == [run_id]
 
 
 @pytest.mark.parametrize("state", ["complete", "failed", "cancelled"])
@@ -335,7 +407,7 @@ def test_two_reapers_share_the_work(engine: Engine, ensemble: Recorded) -> None:
         query = text("SELECT FROM run WHERE id = ANY(:ids) FOR UPDATE")
         first.execute(query, {"ids": locked})  # as the first reaper does
         assert sorted(reap(engine)) == ensemble.run_ids[2:]
-        assert sorted(runs.reap(first, MINUTE)) == locked
+        assert sorted(runs.reap(first, "tracker", MINUTE)) == locked
         # The second waits for nothing, and finds nothing that the first has taken.
         assert reap(engine) == []
         first.commit()
@@ -352,7 +424,7 @@ def test_many_reapers_at_once_take_every_run_once(engine: Engine, ensemble: Reco
     def reaper(_: int) -> list[int]:
         with engine.begin() as connection:
             barrier.wait(PATIENCE)
-            return runs.reap(connection, MINUTE)
+            return runs.reap(connection, "tracker", MINUTE)
 
     with ThreadPoolExecutor(3) as pool:
         taken = [run_id for ids in pool.map(reaper, range(3)) for run_id in ids]
@@ -426,7 +498,7 @@ def test_cancelling_is_not_lost_to_a_reaper(engine: Engine, run_id: int) -> None
 
 def unsent(engine: Engine, older_than: timedelta = MINUTE, **options: int) -> list[int]:
     with engine.connect() as connection:
-        return runs.unsent_runs(connection, older_than, **options)
+        return runs.unsent_runs(connection, "tracker", older_than, **options)
 
 
 def test_unsent_runs(engine: Engine, ensemble: Recorded) -> None:
@@ -449,7 +521,7 @@ def test_unsent_runs(engine: Engine, ensemble: Recorded) -> None:
 
 def test_open_runs(engine: Engine, ensemble: Recorded) -> None:
     def count(connection: Connection) -> int:
-        return runs.open_runs(connection)
+        return runs.open_runs(connection, "tracker")
 
     with engine.begin() as connection:
         assert count(connection) == 4

@@ -16,7 +16,7 @@ from tests.support.ensembles import (
 )
 from tracker import CurriculumSampler
 from tracker.curriculum.identity import check_dataset
-from tracker.curriculum.order import EASIER
+from tracker.curriculum.order import EASIER, NEVER_IF_NULL
 from tracker.curriculum.scores import StoredSplit, read_examples, read_scores, read_split
 from tracker.datasets import ImageSplit
 from tracker.errors import DatasetMismatchError, NotFoundError, UsageError
@@ -44,9 +44,10 @@ def test_every_score_stands_at_its_position(engine: Engine, demo: Recorded, spli
     for score in EASIER:
         values = read_scores("demo", score, split, engine)
         assert values.dtype == np.float64
-        wanted = [np.nan if row[score] is None else row[score] for row in expected]
+        missing = np.inf if score in NEVER_IF_NULL else np.nan
+        wanted = [missing if row[score] is None else row[score] for row in expected]
         np.testing.assert_allclose(values, wanted, atol=1e-9)
-    assert np.isnan(read_scores("demo", "first_correct", "train", engine)[0])
+    assert np.isinf(read_scores("demo", "first_correct", "train", engine)[0])
     assert read_scores("demo", "accessibility", "train", engine)[[0, 19]].tolist() == [0, 1]
 
 
@@ -162,7 +163,8 @@ def test_the_sampler_on_a_real_ensemble(engine: Engine, demo: Recorded) -> None:
         train, ensemble="demo", score="mean_learned", order="hard-first", epochs=5, engine=engine
     )
     learned = read_scores("demo", "mean_learned", engine=engine)[late.ranking]
-    assert (np.diff(learned[~np.isnan(learned)]) <= 0).all()
-    assert not np.isnan(learned[: int((~np.isnan(learned)).sum())]).any()
+    never = int(np.isinf(learned).sum())
+    assert np.isinf(learned[:never]).all(), "what no run learns is hardest of all"
+    assert (np.diff(learned[never:]) <= 0).all()
     with pytest.raises(DatasetMismatchError):
         CurriculumSampler(train.take("d", np.arange(19)), ensemble="demo", epochs=5, engine=engine)

@@ -25,11 +25,11 @@ SPEC = EnsembleSpec(
 
 
 @pytest.fixture
-def runs(engine: Engine) -> tuple[int, ...]:
+def runs(engine: Engine, settings: Settings) -> tuple[int, ...]:
     """Ids of two queued runs."""
     with engine.begin() as connection:
         dataset = register_dataset(connection, load_dataset("digits", examples=50))
-        return enqueue_runs(connection, "digits", SPEC, dataset, range(2)).added
+        return enqueue_runs(connection, "digits", SPEC, dataset, range(2), settings.queue).added
 
 
 def row_of(engine: Engine, run_id: int) -> Run:
@@ -40,13 +40,13 @@ def row_of(engine: Engine, run_id: int) -> Run:
 def test_a_run_is_trained_recorded_and_complete(
     engine: Engine, settings: Settings, runs: tuple[int, ...]
 ) -> None:
-    assert work(engine, settings, runs[0]) == "complete"
+    assert work(engine, settings, runs[0], "here:1") == "complete"
     row = row_of(engine, runs[0])
     assert (row.state, row.attempt, row.step, row.error) == ("complete", 1, 2, None)
     assert row.examples_per_second > 0
     assert row.provenance["device"] == "cpu"
     assert row.provenance["deterministic"] is True
-    assert row.worker.partition(":")[2].isdigit()
+    assert row.worker == "here:1"
     with engine.connect() as connection:
         outcomes = connection.scalar(text("SELECT count(*) FROM outcome"))
     assert outcomes == 2 * 100, "two evaluations of 50 training and 50 test examples"
@@ -56,8 +56,12 @@ def test_a_run_is_trained_recorded_and_complete(
 def test_the_same_message_twice_trains_once(
     engine: Engine, settings: Settings, runs: tuple[int, ...]
 ) -> None:
-    assert [work(engine, settings, runs[0]) for _ in range(3)] == ["complete", "skipped", "skipped"]
-    assert work(engine, settings, 12345) == "skipped"
+    assert [work(engine, settings, runs[0], "here:1") for _ in range(3)] == [
+        "complete",
+        "skipped",
+        "skipped",
+    ]
+    assert work(engine, settings, 12345, "here:1") == "skipped"
 
 
 @pytest.mark.embedded_only
@@ -66,7 +70,7 @@ def test_other_data_on_the_worker_fails_the_run_and_records_nothing(
 ) -> None:
     with engine.begin() as connection:
         connection.execute(update(Dataset).values(fingerprint="of something else"))
-    assert work(engine, settings, runs[0]) == "failed"
+    assert work(engine, settings, runs[0], "here:1") == "failed"
     assert "is not the one that the ensemble was queued with" in (
         row_of(engine, runs[0]).error or ""
     )
@@ -78,17 +82,17 @@ def test_other_data_on_the_worker_fails_the_run_and_records_nothing(
 def test_a_second_attempt_agrees_with_what_the_first_recorded(
     engine: Engine, settings: Settings, runs: tuple[int, ...]
 ) -> None:
-    assert work(engine, settings, runs[0]) == "complete"
+    assert work(engine, settings, runs[0], "here:1") == "complete"
     again = {"state": "queued", "attempt": 1}
     with engine.begin() as connection:
         connection.execute(update(Run).where(Run.id == runs[0]).values(again))
-    assert work(engine, settings, runs[0]) == "complete"
+    assert work(engine, settings, runs[0], "here:1") == "complete"
     with engine.begin() as connection:
         connection.execute(update(Run).where(Run.id == runs[0]).values(again))
         connection.execute(
             text("UPDATE outcome_block SET correct = ~correct WHERE evaluation = 2 AND block = 0")
         )
-    assert work(engine, settings, runs[0]) == "failed"
+    assert work(engine, settings, runs[0], "here:1") == "failed"
     assert "evaluation 2 differs from the recorded one" in (row_of(engine, runs[0]).error or "")
 
 
@@ -105,7 +109,7 @@ def test_a_worker_whose_run_was_taken_away_stops_and_leaves_no_mark(
         return record(connection, claim, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(writer, "record_evaluation", taken_away)
-    assert work(engine, settings, runs[0]) == "lost"
+    assert work(engine, settings, runs[0], "here:1") == "lost"
     row = row_of(engine, runs[0])
     assert (row.state, row.attempt, row.worker, row.error) == ("running", 2, "other:1", None)
     with engine.connect() as connection:
@@ -116,28 +120,28 @@ def test_the_caretaker_queues_silent_runs_and_sends_lost_messages_again(
     engine: Engine, settings: Settings, runs: tuple[int, ...]
 ) -> None:
     app = make_celery(settings)
-    caretaker = Caretaker(app, engine, settings)
+    caretaker = Caretaker(app, settings)
     send_runs(app, engine, runs)
     assert waiting_messages(app, settings) == 2
-    caretaker.look_after()
+    caretaker.look_after(engine)
     assert waiting_messages(app, settings) == 2, "nothing is lost: nothing is sent"
 
     with app.connection_for_write() as connection:
         connection.default_channel.queue_purge(settings.queue)
-    caretaker.look_after()
+    caretaker.look_after(engine)
     assert waiting_messages(app, settings) == 0, "sent a moment ago: a worker may hold it"
     long_ago = text("UPDATE run SET sent_at = now() - interval '1 hour'")
     with engine.begin() as database:
         database.execute(long_ago)
-    caretaker.look_after()
+    caretaker.look_after(engine)
     assert waiting_messages(app, settings) == 2
-    caretaker.look_after()
+    caretaker.look_after(engine)
     assert waiting_messages(app, settings) == 2
 
     with engine.begin() as database:
         assert claim_run(database, runs[0], "gone:1") is not None
         database.execute(text("UPDATE run SET heartbeat_at = now() - interval '1 hour'"))
-    caretaker.look_after()
+    caretaker.look_after(engine)
     assert row_of(engine, runs[0]).state == "queued"
     assert waiting_messages(app, settings) == 3
     app.close()

@@ -85,7 +85,7 @@ def test_evaluation_is_progress_before_the_next_heartbeat(
 def test_resumed_run_is_as_far_as_it_was_recorded(connection: Connection, demo: Recorded) -> None:
     first = claimed(connection, demo.run_ids[0])
     write(connection, first, STORY, 0, 5)
-    runs.reap(connection, timedelta(0))
+    runs.reap(connection, "tracker", timedelta(0))
     assert progress(connection, first.run_id)["state"] == "queued"
     assert progress(connection, first.run_id)["error"].startswith("worker lost")
     second = claimed(connection, first.run_id)

@@ -90,7 +90,7 @@ def everything(connection: Connection) -> list[Any]:
 
 def take_away(connection: Connection, claim: Claim) -> None:
     """What the reaper does to a silent run."""
-    assert runs.reap(connection, timedelta(0)) == [claim.run_id]
+    assert runs.reap(connection, "tracker", timedelta(0)) == [claim.run_id]
 
 
 # --- one evaluation, in one transaction -----------------------------------------------------------

@@ -20,7 +20,7 @@ from tracker.datasets import Dataset, ImageSplit
 from tracker.db.models import Ensemble, Run
 from tracker.outcomes import layout
 from tracker.outcomes.layout import Layout, plane_count
-from tracker.outcomes.packing import join_splits, pack_outcomes
+from tracker.outcomes.packing import pack_outcomes
 from tracker.outcomes.writer import EvaluationRecord, record_evaluation
 from tracker.registry import register_dataset
 from tracker.runs import Claim, claim_run, finish
@@ -103,7 +103,7 @@ class Story:
             )
             for split, indices in self.split_ranges().items()
         }
-        return join_splits(parts[split] for split in self.sizes)
+        return np.concatenate([parts[split] for split in self.sizes], axis=1)
 
     def evaluation_record(self, run: int, evaluation: int) -> EvaluationRecord:
         """One evaluation with its step, epoch and loss."""

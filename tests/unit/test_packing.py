@@ -18,7 +18,6 @@ from tracker.outcomes.packing import (
     VARBIT_OID,
     block_slices,
     copy_rows,
-    join_splits,
     pack_outcomes,
     pack_planes,
     planes_text,
@@ -115,18 +114,12 @@ def test_blocks_find_their_bits(sizes: dict[str, int], size: int, seed: int) -> 
     with block_size(size):
         layout = Layout.of(sizes)
     parts = {split: pack_planes(values, 4) for split, values in predicted.items()}
-    packed = join_splits(parts[split.split] for split in layout.splits)
+    packed = np.concatenate([parts[split.split] for split in layout.splits], axis=1)
     assert packed.shape == (4, layout.packed_bytes)
     for block, columns in block_slices(layout):
         members = slice(block.first_position, block.first_position + block.size)
         found = unpack_planes(packed[:, columns], block.size)
         assert found.tolist() == predicted[block.split][members].tolist()
-
-
-def test_splits_are_joined_in_the_order_of_the_layout() -> None:
-    layout = Layout.of({"train": 8, "test": 8})
-    parts = {"test": np.array([[2]], np.uint8), "train": np.array([[1]], np.uint8)}
-    assert join_splits(parts[split.split] for split in layout.splits).tolist() == [[1, 2]]
 
 
 # --- COPY -----------------------------------------------------------------------------------------
@@ -166,7 +159,11 @@ def test_rows_of_copy(sizes: dict[str, int], num_classes: int, seed: int) -> Non
     with block_size(16):
         layout = Layout.of(sizes)
     parts = {split: pack_outcomes(predicted[split], labels[split], planes) for split in sizes}
-    rows = list(copy_rows(layout, 7, 3, join_splits(parts[split.split] for split in layout.splits)))
+    rows = list(
+        copy_rows(
+            layout, 7, 3, np.concatenate([parts[split.split] for split in layout.splits], axis=1)
+        )
+    )
     blocks = [block for split in layout.splits for block in split.blocks]
     for row, block in zip(rows, blocks, strict=True):
         run_id, number, evaluation, correct, classes = fields(row)

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from tracker.cli.output import out
-from tracker.db.engine import SESSION, database_url, get_engine, make_engine
+from tracker.cli.session import open_engine
+from tracker.db.engine import SESSION, database_url, make_engine
 from tracker.db.migrate import HEAD, current_revision, ensure_current
 from tracker.db.migrate import upgrade as migrate
 from tracker.embedded import EmbeddedServers
@@ -26,7 +27,7 @@ def psql(
 ) -> None:
     """Open psql on the database, or run one command."""
     settings = get_settings()
-    get_engine(settings)
+    open_engine(settings)
     program = shutil.which("psql") or str(EmbeddedServers(settings.home).bin_folder / "psql")
     url = database_url(settings)
     arguments = [program, url.set(drivername="postgresql", password=None).render_as_string()]

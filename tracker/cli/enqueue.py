@@ -6,10 +6,9 @@ import typer
 from sqlalchemy import Engine
 
 from tracker.cli.output import note, out, print_json
+from tracker.cli.session import open_engine
 from tracker.cli.waiting import wait_for
 from tracker.datasets import get_dataset_info, load_dataset
-from tracker.db import get_engine
-from tracker.embedded import EmbeddedServers
 from tracker.ensembles import Enqueued, check_name, default_name, enqueue_runs
 from tracker.errors import DatasetUnavailableError, UsageError
 from tracker.recipes import get_architecture
@@ -50,7 +49,7 @@ def enqueue(
                  record_initial)  # fmt: skip
     chosen_name = default_name(spec) if name is None else check_name(name)
     settings = get_settings()
-    engine = get_engine(settings)
+    engine = open_engine(settings)
     result = _enqueue(engine, settings, chosen_name, spec, chosen)
     if json:
         print_json(
@@ -81,11 +80,14 @@ def _spec(
     record_initial: bool,
 ) -> EnsembleSpec:
     architecture = get_architecture(arch)
-    get_dataset_info(dataset)
+    info = get_dataset_info(dataset)
     for option, value in (("--examples", examples), ("--epochs", epochs),
                           ("--batch-size", batch_size), ("--lr", lr)):  # fmt: skip
         if value is not None and not 0 < value < float("inf"):
             raise UsageError(f"{option} must be above 0, got {value}")
+    if examples is not None and examples >= max(info.sizes.values()):
+        note(f"--examples {examples}: {dataset} has no more than that in a split, so all are used")
+        examples = None
     stock = architecture.recipe(dataset)
     changes: dict[str, object] = {
         "length": None if epochs is None else Span(epochs, "epoch"),
@@ -94,7 +96,11 @@ def _spec(
         "optimizer": None if optimizer is None else check_optimizer(optimizer),
     }
     given = {field: value for field, value in changes.items() if value is not None}
-    if given.get("optimizer") not in (None, "sgd"):
+    if given.get("optimizer", stock.optimizer) != stock.optimizer:
+        if lr is None:
+            raise UsageError(
+                f"--optimizer {optimizer} in place of {stock.optimizer} needs an --lr of its own"
+            )
         given["momentum"] = 0.0
     return EnsembleSpec(
         dataset=dataset,
@@ -111,13 +117,11 @@ def _enqueue(
     # Celery takes half a second to load: not before the request is known to be right.
     from tracker.queue import check_broker, make_celery, send_runs
 
-    if settings.broker_url is None:
-        EmbeddedServers(settings.home).ensure_running()
     celery = make_celery(settings)
     check_broker(celery, settings)
     known = _register(engine, settings, spec)
     with engine.begin() as connection:
-        result = enqueue_runs(connection, name, spec, known, seeds)
+        result = enqueue_runs(connection, name, spec, known, seeds, settings.queue)
     send_runs(celery, engine, result.added)
     return result
 
@@ -146,12 +150,17 @@ def _tell(result: Enqueued, waiting: bool) -> None:
     if result.created:
         out.print(f"queued {name}: {runs} {'run' if runs == 1 else 'runs'}")
     elif result.added:
-        out.print(f"added {len(result.added)} runs to {name}: now {runs} ({states})")
+        added = f"{len(result.added)} {'run' if len(result.added) == 1 else 'runs'}"
+        out.print(f"added {added} to {name}: now {runs} ({states})")
     else:
         out.print(f"nothing to add: {name} has these seeds already ({states})")
     if waiting:
         return
     if result.states.get("queued"):
         note("next: `tracker worker` trains them, `tracker status --watch` shows how far they are")
+    elif result.states.get("running"):
+        note("next: `tracker status --watch` shows how far they are")
+    elif result.states.get("failed") or result.states.get("cancelled"):
+        note(f"next: `tracker retry {name}` queues the failed and cancelled runs again")
     else:
         note(f"next: `tracker show {name}`")

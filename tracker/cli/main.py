@@ -23,6 +23,7 @@ app.command("show")(show.show)
 app.command("plot")(show.plot)
 app.command("list")(show.list_ensembles)
 app.command("cancel")(status.cancel)
+app.command("retry")(status.retry)
 app.command("psql")(database.psql)
 app.command("up")(servers.up)
 app.command("down")(servers.down)
@@ -78,7 +79,9 @@ def _report(error: Exception, code: int) -> int:
     if not isinstance(error, TyperException | TrackerError):
         first_line = message.strip().partition("\n")[0]
         message = f"{type(error).__name__}: {first_line} (`tracker --debug ...` shows where)"
-    print(f"tracker: {' '.join(message.split())}{_given(error)}", file=sys.stderr)
+    # Typer ends a bare `tracker db` with an empty message, after printing the help.
+    if message:
+        print(f"tracker: {' '.join(message.split())}{_given(error)}", file=sys.stderr)
     return code
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tracker.cli import output
 from tracker.cli.output import table
-from tracker.db import get_engine
+from tracker.cli.session import open_engine
 from tracker.errors import choice_error
 from tracker.reports import AccuracyRow, ExampleScore, Summary, snapshot, summarize
 from tracker.reports import list_ensembles as read_ensembles
@@ -40,7 +40,7 @@ def show(
     ] = False,
 ) -> None:
     """Summarize what an ensemble has learned: accuracy, learning order, forgetting, difficulty."""
-    summary = summarize(get_engine(), ensemble, split)
+    summary = summarize(open_engine(), ensemble, split)
     if json:
         output.print_json(summary)
         return
@@ -64,7 +64,7 @@ def plot(
 
     path = Path(f"{kind}.png") if out is None else out
     plots.check_format(path)
-    plots.save(plots.PLOTS[kind](get_engine(), ensemble, split), path)
+    plots.save(plots.PLOTS[kind](open_engine(), ensemble, split), path)
     output.out.print(f"wrote {path}")
 
 
@@ -72,7 +72,7 @@ def list_ensembles(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the ensembles, the newest first."""
-    with snapshot(get_engine()) as connection:
+    with snapshot(open_engine()) as connection:
         ensembles = read_ensembles(connection)
     if json:
         output.print_json(ensembles)

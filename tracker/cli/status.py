@@ -1,4 +1,4 @@
-"""`tracker status` and `tracker cancel`: what is going on, and stopping it."""
+"""`tracker status`, `tracker cancel`, `tracker retry`: what is going on, stopping it, again."""
 
 import time
 from typing import Annotated
@@ -9,10 +9,10 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from tracker.cli.output import out, print_json, table
-from tracker.db import get_engine
+from tracker.cli.session import open_engine
 from tracker.db.models import Run
 from tracker.ensembles import get_ensemble_id
 from tracker.errors import UsageError
@@ -20,9 +20,14 @@ from tracker.reports.progress import (
     EnsembleProgress,
     RunProgress,
     ensembles_in_progress,
+    failed_runs,
     running_runs,
 )
 from tracker.runs import request_cancel
+from tracker.runs import retry as queue_again
+from tracker.settings import get_settings
+
+FAILURES_SHOWN = 3
 
 
 def status(
@@ -33,19 +38,28 @@ def status(
     """Show the newest ensembles, the runs that are training, their speed and time left."""
     if limit < 1:
         raise UsageError(f"--limit must be at least 1, got {limit}")
-    engine = get_engine()
+    if watch and not out.is_terminal:
+        raise UsageError("--watch redraws a terminal, and this is none: leave it out")
+    engine = open_engine()
     if json:
-        ensembles, running = _read(engine, limit)
-        print_json({"ensembles": ensembles, "running": running})
+        ensembles, running, failed = _read(engine, limit)
+        print_json({"ensembles": ensembles, "running": running, "failed": failed})
     elif watch:
         _watch(engine, limit)
     else:
         out.print(_render(*_read(engine, limit)))
 
 
-def _read(engine: Engine, limit: int) -> tuple[list[EnsembleProgress], list[RunProgress]]:
+Shown = tuple[list[EnsembleProgress], list[RunProgress], list[RunProgress]]
+
+
+def _read(engine: Engine, limit: int) -> Shown:
     with engine.connect() as connection:
-        return ensembles_in_progress(connection, limit), running_runs(connection, limit)
+        return (
+            ensembles_in_progress(connection, limit),
+            running_runs(connection, limit),
+            failed_runs(connection, FAILURES_SHOWN),
+        )
 
 
 def _watch(engine: Engine, limit: int) -> None:
@@ -58,7 +72,9 @@ def _watch(engine: Engine, limit: int) -> None:
         return
 
 
-def _render(ensembles: list[EnsembleProgress], running: list[RunProgress]) -> RenderableType:
+def _render(
+    ensembles: list[EnsembleProgress], running: list[RunProgress], failed: list[RunProgress]
+) -> RenderableType:
     if not ensembles:
         return Text("nothing is queued: `tracker enqueue --arch mlp-tiny --dataset mnist5k`")
     overview = table(
@@ -72,7 +88,16 @@ def _render(ensembles: list[EnsembleProgress], running: list[RunProgress]) -> Re
             for row in ensembles
         ]
     )
-    return Group(overview, Text(), _bars(running)) if running else overview
+    parts: list[RenderableType] = [overview]
+    if running:
+        parts += [Text(), _bars(running)]
+    if failed:
+        parts += [Text(), Text("\n".join(map(_failure, failed)))]
+    return Group(*parts)
+
+
+def _failure(run: RunProgress) -> str:
+    return f"failed: {run.ensemble} seed {run.seed}: {run.reason}"
 
 
 def _bars(running: list[RunProgress]) -> Table:
@@ -99,28 +124,56 @@ def _duration(seconds: float | None) -> str:
     return f"{hours}h {minutes:02d}m" if hours else f"{minutes}m {rest:02d}s"
 
 
+SeedOption = Annotated[
+    list[int] | None, typer.Option(help="Only this seed; may be given several times.")
+]
+
+
+def retry(
+    ensemble: Annotated[str, typer.Argument(help="Name of the ensemble.")],
+    seed: SeedOption = None,
+) -> None:
+    """Queue failed and cancelled runs again.
+
+    What they have recorded stays, and is compared with what the new attempt says.
+    """
+    # Celery takes half a second to load.
+    from tracker.queue import check_broker, make_celery, send_runs
+
+    settings = get_settings()
+    engine = open_engine(settings)
+    celery = make_celery(settings)
+    check_broker(celery, settings)
+    with engine.begin() as connection:
+        again = queue_again(connection, _chosen(connection, ensemble, seed))
+    send_runs(celery, engine, again)
+    if again:
+        out.print(f"queued {len(again)} again")
+    else:
+        out.print(f"nothing to retry: no such run of {ensemble} has failed or was cancelled")
+
+
+def _chosen(connection: Connection, ensemble: str, seeds: list[int] | None) -> list[int]:
+    """Ids of the ensemble's runs with these seeds, or of all."""
+    query = select(Run.id, Run.seed).where(Run.ensemble_id == get_ensemble_id(connection, ensemble))
+    runs = {row.seed: row.id for row in connection.execute(query)}
+    for wanted in seeds or ():
+        if wanted not in runs:
+            known = f"{min(runs)} to {max(runs)}" if runs else "none"
+            raise UsageError(f"ensemble {ensemble!r} has no seed {wanted}: it has {known}")
+    return [runs[wanted] for wanted in seeds] if seeds else list(runs.values())
+
+
 def cancel(
     ensemble: Annotated[str, typer.Argument(help="Name of the ensemble.")],
-    seed: Annotated[
-        list[int] | None, typer.Option(help="Only this seed; may be given several times.")
-    ] = None,
+    seed: SeedOption = None,
 ) -> None:
     """Cancel runs: queued ones at once, running ones at their next evaluation.
 
     What they have recorded stays.
     """
-    engine = get_engine()
-    with engine.begin() as connection:
-        query = select(Run.id, Run.seed).where(
-            Run.ensemble_id == get_ensemble_id(connection, ensemble)
-        )
-        runs = {row.seed: row.id for row in connection.execute(query)}
-        for wanted in seed or ():
-            if wanted not in runs:
-                known = f"{min(runs)} to {max(runs)}" if runs else "none"
-                raise UsageError(f"ensemble {ensemble!r} has no seed {wanted}: it has {known}")
-        ids = [runs[wanted] for wanted in seed] if seed else list(runs.values())
-        done = request_cancel(connection, ids)
+    with open_engine().begin() as connection:
+        done = request_cancel(connection, _chosen(connection, ensemble, seed))
     if not any(done.values()):
         out.print(f"nothing to cancel: no such run of {ensemble} is queued or running")
         return

@@ -77,6 +77,6 @@ def _check(rows: Sequence[RunProgress]) -> None:
     if set(states) == {"complete"}:
         return
     counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-    errors = [row.error for row in rows if row.state == "failed" and row.error]
-    reason = f": {errors[0].strip().splitlines()[-1]}" if errors else ""
+    reasons = [row.reason for row in rows if row.state == "failed" and row.error]
+    reason = f": {reasons[0]}" if reasons else ""
     raise TrackerError(f"not every run is complete ({counts}){reason}")

@@ -6,15 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
 
 from tracker.cli.output import note
-from tracker.db import get_engine
-from tracker.embedded import EmbeddedServers
+from tracker.cli.session import open_engine
 from tracker.errors import TrackerError, UsageError
+from tracker.runs import release, worker_name
 from tracker.settings import Settings, get_settings
 
 
@@ -29,11 +31,10 @@ def worker(
     """Train queued runs until Ctrl-C (which lets the runs in hand finish; twice: stops now)."""
     settings = get_settings()
     devices = _devices(gpus)
-    _check_servers(settings)
+    engine = _check_servers(settings)
     names = ", ".join("the CPU" if device is None else f"GPU {device}" for device in devices)
-    note(f"working on {names}; Ctrl-C lets the run in hand finish")
-    processes = [_start(settings, device, once) for device in devices]
-    _supervise(processes)
+    note(f"working on {names}; Ctrl-C stops")
+    _supervise(engine, lambda: [_start(settings, device, once) for device in devices])
 
 
 def _devices(gpus: str | None) -> list[str | None]:
@@ -55,13 +56,12 @@ def _devices(gpus: str | None) -> list[str | None]:
     return list(wanted)
 
 
-def _check_servers(settings: Settings) -> None:
+def _check_servers(settings: Settings) -> Engine:
     from tracker.queue import check_broker, make_celery
 
-    get_engine(settings)
-    if settings.broker_url is None:
-        EmbeddedServers(settings.home).ensure_running()
+    engine = open_engine(settings)
     check_broker(make_celery(settings), settings)
+    return engine
 
 
 def _start(settings: Settings, device: str | None, once: bool) -> subprocess.Popen[bytes]:
@@ -83,15 +83,16 @@ def _start(settings: Settings, device: str | None, once: bool) -> subprocess.Pop
     return subprocess.Popen(command, env=environment, start_new_session=True)
 
 
-def _supervise(processes: list[subprocess.Popen[bytes]]) -> None:
-    """Pass signals on until every process has ended."""
+def _supervise(engine: Engine, start: Callable[[], list[subprocess.Popen[bytes]]]) -> None:
+    """Start the processes, and pass signals on until every one has ended."""
     asked = 0
+    processes: list[subprocess.Popen[bytes]] = []
 
     def pass_on(*_: object) -> None:
         nonlocal asked
         asked += 1
-        if asked == 2:
-            note("stopping now; the runs in hand will be queued again")
+        if asked == 1:
+            note("the run in hand finishes first; Ctrl-C again stops now")
         for process in processes:
             with suppress(ProcessLookupError):
                 if asked == 1:
@@ -101,8 +102,19 @@ def _supervise(processes: list[subprocess.Popen[bytes]]) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, pass_on)
+    processes += start()
+    reported: set[int] = set()
     while any(process.poll() is None for process in processes):
+        for process in processes:
+            if process.returncode and not asked and process.pid not in reported:
+                reported.add(process.pid)
+                note(f"worker process {process.pid} ended with code {process.returncode}")
         time.sleep(0.1)
     codes = [process.returncode for process in processes]
+    if asked > 1:
+        with engine.begin() as connection:
+            given_back = [release(connection, worker_name(process.pid)) for process in processes]
+        note(f"stopped; runs given back to the queue: {sum(map(len, given_back))}")
+        raise typer.Exit(130)
     if asked == 0 and any(codes):
         raise TrackerError(f"a worker process ended with code {next(filter(None, codes))}")

@@ -28,6 +28,9 @@ EASIER: dict[str, Literal["high", "low"]] = {
 }
 """The scores of the view `learning_order`, and at which end their easy examples are."""
 
+NEVER_IF_NULL = frozenset({"mean_learned", "median_learned", "first_correct"})
+"""Scores whose NULL means never, later than any evaluation: the hardest of all."""
+
 
 def _easy_first(ease: Floats, mixed: Indices) -> Indices:
     return mixed[np.argsort(-ease[mixed], kind="stable")]
@@ -67,7 +70,7 @@ def easier(score: str) -> Literal["high", "low"]:
     UsageError
         If `score` is not in `EASIER`; the message lists them.
     """
-    if score not in EASIER:
+    if not isinstance(score, str) or score not in EASIER:
         raise choice_error("score", score, EASIER)
     return EASIER[score]
 

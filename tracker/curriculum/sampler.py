@@ -1,6 +1,6 @@
 """`CurriculumSampler`: the curriculum as a sampler for PyTorch's `DataLoader`.
 
-The one module of `tracker` that imports torch.
+The one module of `tracker` that loads torch when it is imported.
 """
 
 from collections.abc import Iterator, Sized
@@ -147,4 +147,6 @@ def _own_scores(dataset: Sized, scores: ArrayLike | torch.Tensor) -> NDArray[np.
         raise UsageError(
             f"scores must be one number for each of the {size} examples, got shape {values.shape}"
         )
+    if np.isnan(values).all():
+        raise UsageError("scores are all missing (NaN)")
     return values

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Double, Integer, Text, cast, column, func, select, table
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from tracker.curriculum.order import EASIER, easier
+from tracker.curriculum.order import EASIER, NEVER_IF_NULL, easier
 from tracker.db.models import Ensemble, Example, Split
 from tracker.ensembles import unknown_ensemble
 from tracker.errors import UsageError, choice_error
@@ -78,7 +78,8 @@ def read_scores(
 
     Returns
     -------
-    Array of shape (N,), by position in the split; NaN where the score is missing (NULL).
+    Array of shape (N,), by position in the split. Where the score is NULL: infinity if that says
+    that it never happened (`NEVER_IF_NULL`), else NaN.
 
     Raises
     ------
@@ -97,8 +98,12 @@ def read_scores(
     with _engine(engine).connect() as connection:
         positions, scores = connection.execute(query).one()
     if positions is not None:
-        values[np.asarray(positions)] = np.asarray(scores, dtype=np.float64)
-    if np.isnan(values).all():
+        found = np.asarray(scores, dtype=np.float64)
+        # Of these, NULL says that no run gets there: later than any, and not unknown.
+        values[np.asarray(positions)] = (
+            np.nan_to_num(found, nan=np.inf) if score in NEVER_IF_NULL else found
+        )
+    if not np.isfinite(values).any():
         raise UsageError(
             f"ensemble {ensemble!r} has no outcomes yet that give {score} of split {split!r}: "
             "wait for its first evaluation (`tracker status`)"

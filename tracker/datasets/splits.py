@@ -45,6 +45,9 @@ class ImageSplit:
         object.__setattr__(self, "labels", _read_only(self.labels, np.int64))
         object.__setattr__(self, "source_positions", _read_only(self.source_positions, np.int64))
 
+    def __repr__(self) -> str:
+        return f"<{self.dataset}, {self.split} split: {len(self)} images {self.images.shape[1:]}>"
+
     @classmethod
     def whole(
         cls, dataset: str, split: str, images: NDArray[np.uint8], labels: NDArray[np.int64]

@@ -13,6 +13,14 @@ from tracker.settings import Settings, get_settings
 # compiling them costs more than it gains.
 SESSION = {"work_mem": "64MB", "jit": "off"}
 
+# Notice within a minute or so that the other side has gone without a word.
+KEEPALIVE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
 
 def database_url(settings: Settings) -> URL:
     """Address of the database as SQLAlchemy takes it.
@@ -26,12 +34,19 @@ def database_url(settings: Settings) -> URL:
         return make_url(EmbeddedServers(settings.home).addresses.database_url)
     try:
         url = make_url(settings.database_url.get_secret_value())
-    except ArgumentError:
-        url = URL.create("unreadable")
-    if url.drivername not in ("postgresql", "postgres", "postgresql+psycopg") or not url.database:
+        readable = url.drivername in ("postgresql", "postgres", "postgresql+psycopg")
+        readable = readable and bool(url.database) and not set("@/#") & set(url.host or "")
+    except (ArgumentError, ValueError):
+        readable = False
+    if not readable:
+        # No part of it is repeated: what looks like a host may be half of a password.
         raise UsageError(
-            "TRACKER_DATABASE_URL must read postgresql://user:password@host:port/database"
+            "TRACKER_DATABASE_URL must read postgresql://user:password@host:port/database, with "
+            "special characters of the password percent-encoded (@ is %40)"
         )
+    password = url.query.get("password")
+    if isinstance(password, str):
+        url = url.difference_update_query(["password"]).set(password=password)
     return url.set(drivername="postgresql+psycopg")
 
 
@@ -55,7 +70,12 @@ def make_engine(url: URL, *, application: str = "tracker") -> Engine:
     engine = create_engine(
         url,
         pool_pre_ping=True,
-        connect_args={"options": options, "application_name": application, "connect_timeout": 10},
+        connect_args={
+            "options": options,
+            "application_name": application,
+            "connect_timeout": 10,
+            **KEEPALIVE,
+        },
     )
 
     @event.listens_for(engine, "handle_error")

@@ -188,6 +188,9 @@ class Run(Base):
     cancel_requested: Mapped[bool] = mapped_column(
         server_default=text("false"), comment="Read by the worker at every evaluation."
     )
+    queue: Mapped[str] = mapped_column(
+        Text, server_default="tracker", comment="Celery queue whose workers train the run."
+    )
     queued_at: Mapped[datetime] = mapped_column(TIMESTAMPTZ, server_default=NOW)
     sent_at: Mapped[datetime | None] = mapped_column(
         TIMESTAMPTZ, comment="When its message last went to the broker."
@@ -197,7 +200,9 @@ class Run(Base):
     )
     heartbeat_at: Mapped[datetime | None] = mapped_column(TIMESTAMPTZ)
     finished_at: Mapped[datetime | None] = mapped_column(TIMESTAMPTZ)
-    worker: Mapped[str | None] = mapped_column(Text, comment="host:pid of the latest attempt.")
+    worker: Mapped[str | None] = mapped_column(
+        Text, comment="host:pid of the latest attempt's worker."
+    )
     step: Mapped[int] = mapped_column(
         server_default="0", comment="Optimizer steps done, as of the last heartbeat."
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 BLOCK_SIZE = 4096
-"""Examples a block: chosen by measurement, see docs/design.md. A multiple of 8."""
+"""Examples of a full block, a multiple of 8; docs/design.md says why."""
 
 
 @dataclass(frozen=True)

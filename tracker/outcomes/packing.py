@@ -6,7 +6,7 @@ start at a byte of their own, first example at the highest bit, as in a Postgres
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +57,6 @@ def block_slices(layout: Layout) -> Iterator[tuple[BlockRange, slice]]:
             start = offset + block.first_position // 8
             yield block, slice(start, start + -(-block.size // 8))
         offset += split.packed_bytes
-
-
-def join_splits(parts: Iterable[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """The packed arrays of the splits, in the order in which they are stored, side by side."""
-    return np.concatenate(list(parts), axis=1)
 
 
 def _varbit(size: int, bits: bytes) -> bytes:

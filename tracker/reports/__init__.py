@@ -1,7 +1,7 @@
 """Reading results for people: plain functions over the views, one query each.
 
     from tracker.reports import summarize
-    summarize(engine, "mnist5k-mlp-tiny").accessibility[0.5]
+    summarize(engine, "mnist5k-mlp-tiny").forgetting.mean_events
 
 Failed runs are left out everywhere; while an ensemble trains, every figure says over how many
 runs it is.

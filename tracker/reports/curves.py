@@ -52,7 +52,8 @@ class BimodalityRow:
         """Whether it is more bimodal than the null model; None where one is undefined."""
         if self.bimodality is None or self.null_bimodality is None:
             return None
-        return self.bimodality < self.null_bimodality
+        # Of one run both are 0 but for the last bits.
+        return self.bimodality < self.null_bimodality - 1e-9
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,11 @@ class RunProgress:
     worker: str | None
     error: str | None
 
+    @property
+    def reason(self) -> str:
+        """The last line of the error: what went wrong, without the traceback."""
+        return (self.error or "").strip().rpartition("\n")[2]
+
 
 @dataclass(frozen=True)
 class EnsembleProgress:
@@ -69,6 +74,17 @@ def running_runs(connection: Connection, limit: int) -> list[RunProgress]:
     return [RunProgress(**row._mapping) for row in rows]
 
 
+def failed_runs(connection: Connection, limit: int) -> list[RunProgress]:
+    """The `limit` runs that failed last."""
+    rows = connection.execute(
+        select(*_RUN)
+        .where(progress.c.state == "failed")
+        .order_by(progress.c.finished_at.desc(), progress.c.run_id)
+        .limit(limit)
+    )
+    return [RunProgress(**row._mapping) for row in rows]
+
+
 def runs_of(connection: Connection, ensemble_id: int) -> list[RunProgress]:
     """Every run of an ensemble, by seed."""
     rows = connection.execute(
@@ -78,7 +94,7 @@ def runs_of(connection: Connection, ensemble_id: int) -> list[RunProgress]:
 
 
 def ensembles_in_progress(connection: Connection, limit: int) -> list[EnsembleProgress]:
-    """The newest `limit` ensembles."""
+    """The newest `limit` ensembles, those with runs to do first."""
     state = progress.c.state
     running = state == "running"
     duration = extract("epoch", progress.c.finished_at - progress.c.started_at).cast(Double)
@@ -102,7 +118,10 @@ def ensembles_in_progress(connection: Connection, limit: int) -> list[EnsemblePr
             ).label("seconds_left"),
         )
         .group_by(progress.c.ensemble, progress.c.ensemble_id)
-        .order_by(progress.c.ensemble_id.desc())
+        .order_by(
+            (count.filter(state.in_(("queued", "running"))) > 0).desc(),
+            progress.c.ensemble_id.desc(),
+        )
         .limit(limit)
     )
     return [EnsembleProgress(**row._mapping) for row in rows]

@@ -13,20 +13,24 @@ SELECT
     central.evaluation,
     central.runs,
     central.mean AS tp_agreement,
+    -- Never below 0 (Pearson 1894) but for the last bits.
     CASE
         WHEN central.m2 > 1e-12
             THEN
-                central.m4 / central.m2 ^ 2 - central.m3 ^ 2 / central.m2 ^ 3 - 1
+                greatest(
+                    central.m4 / power(central.m2, 2)
+                    - power(central.m3, 2) / power(central.m2, 3) - 1,
+                    0
+                )
     END AS bimodality,
     CASE
         WHEN central.null_m2 > 1e-12
             THEN
-                central.null_m4 / central.null_m2
-                ^ 2
-                - central.null_m3
-                ^ 2 / central.null_m2
-                ^ 3
-                - 1
+                greatest(
+                    central.null_m4 / power(central.null_m2, 2)
+                    - power(central.null_m3, 2) / power(central.null_m2, 3) - 1,
+                    0
+                )
     END AS null_bimodality
 FROM (
     SELECT
@@ -69,3 +73,7 @@ COMMENT ON COLUMN bimodality.tp_agreement IS
 'Mean Tp-agreement: the mean accuracy of the runs, of the null model too.';
 COMMENT ON COLUMN bimodality.bimodality IS 'Observed; lower is more bimodal.';
 COMMENT ON COLUMN bimodality.null_bimodality IS 'Of runs that are right independently.';
+COMMENT ON COLUMN bimodality.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN bimodality.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN bimodality.split IS 'Split of the dataset: train or test.';
+COMMENT ON COLUMN bimodality.evaluation IS 'Ordinal of the evaluation; 0 is the untrained network.';

@@ -80,3 +80,12 @@ COMMENT ON COLUMN forgetting.last_mistake IS 'Last evaluation that is wrong; 0 i
 COMMENT ON COLUMN forgetting.learned IS 'Evaluation from which on the run is always right.';
 COMMENT ON COLUMN forgetting.never_learned IS 'Right at no evaluation.';
 COMMENT ON COLUMN forgetting.unforgettable IS 'Right at some evaluation and never forgotten.';
+COMMENT ON COLUMN forgetting.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN forgetting.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN forgetting.run_id IS 'Id of the run.';
+COMMENT ON COLUMN forgetting.seed IS 'Seed of the run.';
+COMMENT ON COLUMN forgetting.split IS 'Split of the dataset: train or test.';
+COMMENT ON COLUMN forgetting.example_id IS
+'Number of the example in its dataset: the splits follow each other.';
+COMMENT ON COLUMN forgetting.position IS '0-based place of the example in its split.';
+COMMENT ON COLUMN forgetting.label IS 'Index of the labelled class.';

@@ -65,3 +65,22 @@ GROUP BY
 
 COMMENT ON VIEW learning_block IS
 'Runs that have learned, met or forgotten each example, as bit slices.';
+COMMENT ON COLUMN learning_block.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN learning_block.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN learning_block.dataset_id IS 'Id of its dataset.';
+COMMENT ON COLUMN learning_block.block IS 'Block of examples: see the table block.';
+COMMENT ON COLUMN learning_block.evaluation IS
+'Ordinal of the evaluation; 0 is the untrained network.';
+COMMENT ON COLUMN learning_block.first_evaluation IS
+'First evaluation that a run of the ensemble has recorded.';
+COMMENT ON COLUMN learning_block.last_evaluation IS
+'Last evaluation that a run of the ensemble has recorded.';
+COMMENT ON COLUMN learning_block.evaluations IS 'Evaluations that at least one run has recorded.';
+COMMENT ON COLUMN learning_block.runs IS 'Runs that have recorded this evaluation.';
+COMMENT ON COLUMN learning_block.correct IS 'Slices: runs right at this evaluation.';
+COMMENT ON COLUMN learning_block.learned IS 'Slices: runs right from here on.';
+COMMENT ON COLUMN learning_block.met IS 'Slices: runs right by now.';
+COMMENT ON COLUMN learning_block.forgotten IS
+'Slices: runs that forget the example at this evaluation.';
+COMMENT ON COLUMN learning_block.unbroken IS
+'Slices: runs right from here on, weighted by the evaluations since the one before.';

@@ -192,3 +192,10 @@ COMMENT ON COLUMN learning_order.forgetting_events IS
 'Mean over runs of the number of times right is followed by wrong (Toneva 2019).';
 COMMENT ON COLUMN learning_order.never_learned_share IS
 'Share of runs that are right at no evaluation (Toneva 2019: never learned).';
+COMMENT ON COLUMN learning_order.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN learning_order.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN learning_order.split IS 'Split of the dataset: train or test.';
+COMMENT ON COLUMN learning_order.example_id IS
+'Number of the example in its dataset: the splits follow each other.';
+COMMENT ON COLUMN learning_order.position IS '0-based place of the example in its split.';
+COMMENT ON COLUMN learning_order.label IS 'Index of the labelled class.';

@@ -29,3 +29,12 @@ COMMENT ON VIEW outcome IS
 COMMENT ON COLUMN outcome.evaluation IS 'Ordinal of the evaluation; 0 is the untrained network.';
 COMMENT ON COLUMN outcome.correct IS 'Was the predicted class the label?';
 COMMENT ON COLUMN outcome.predicted IS 'Index of the predicted class.';
+COMMENT ON COLUMN outcome.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN outcome.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN outcome.run_id IS 'Id of the run.';
+COMMENT ON COLUMN outcome.seed IS 'Seed of the run.';
+COMMENT ON COLUMN outcome.split IS 'Split of the dataset: train or test.';
+COMMENT ON COLUMN outcome.example_id IS
+'Number of the example in its dataset: the splits follow each other.';
+COMMENT ON COLUMN outcome.position IS '0-based place of the example in its split.';
+COMMENT ON COLUMN outcome.label IS 'Index of the labelled class.';

@@ -28,3 +28,10 @@ COMMENT ON VIEW run_accuracy IS 'Accuracy of each run on each split at each eval
 COMMENT ON COLUMN run_accuracy.correct IS 'Examples classified correctly.';
 COMMENT ON COLUMN run_accuracy.examples IS 'Examples scored.';
 COMMENT ON COLUMN run_accuracy.accuracy IS 'correct / examples, from 0 to 1.';
+COMMENT ON COLUMN run_accuracy.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN run_accuracy.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN run_accuracy.run_id IS 'Id of the run.';
+COMMENT ON COLUMN run_accuracy.seed IS 'Seed of the run.';
+COMMENT ON COLUMN run_accuracy.split IS 'Split of the dataset: train or test.';
+COMMENT ON COLUMN run_accuracy.evaluation IS
+'Ordinal of the evaluation; 0 is the untrained network.';

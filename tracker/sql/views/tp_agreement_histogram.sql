@@ -70,3 +70,8 @@ COMMENT ON COLUMN tp_agreement_histogram.tp_agreement IS 'runs_correct / runs, f
 COMMENT ON COLUMN tp_agreement_histogram.examples IS 'Examples with this Tp-agreement.';
 COMMENT ON COLUMN tp_agreement_histogram.null_examples IS
 'Expected number if the runs were right independently, with the same accuracies.';
+COMMENT ON COLUMN tp_agreement_histogram.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN tp_agreement_histogram.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN tp_agreement_histogram.split IS 'Split of the dataset: train or test.';
+COMMENT ON COLUMN tp_agreement_histogram.evaluation IS
+'Ordinal of the evaluation; 0 is the untrained network.';

@@ -39,3 +39,22 @@ WINDOW
 
 COMMENT ON VIEW block_history IS
 'Bitmaps of each block along one run''s training: correct so far, from here on, forgotten.';
+COMMENT ON COLUMN block_history.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN block_history.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN block_history.dataset_id IS 'Id of its dataset.';
+COMMENT ON COLUMN block_history.run_id IS 'Id of the run.';
+COMMENT ON COLUMN block_history.seed IS 'Seed of the run.';
+COMMENT ON COLUMN block_history.block IS 'Block of examples: see the table block.';
+COMMENT ON COLUMN block_history.evaluation IS
+'Ordinal of the evaluation; 0 is the untrained network.';
+COMMENT ON COLUMN block_history.previous_evaluation IS
+'Evaluation recorded before; 0 before the first.';
+COMMENT ON COLUMN block_history.next_evaluation IS
+'Evaluation recorded after; NULL after the last.';
+COMMENT ON COLUMN block_history.correct IS 'Right at this evaluation.';
+COMMENT ON COLUMN block_history.correct_by_now IS 'Right at this evaluation or an earlier one.';
+COMMENT ON COLUMN block_history.correct_from_now IS 'Right at this evaluation and all later ones.';
+COMMENT ON COLUMN block_history.forgotten IS
+'Right at the evaluation before, wrong at this one; NULL at the first.';
+COMMENT ON COLUMN block_history.acquired IS
+'Wrong at the evaluation before, right at this one; NULL at the first.';

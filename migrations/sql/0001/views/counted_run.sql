@@ -17,3 +17,8 @@ INNER JOIN ensemble ON run.ensemble_id = ensemble.id
 WHERE run.state <> 'failed';
 
 COMMENT ON VIEW counted_run IS 'The runs whose outcomes the views count: all but failed ones.';
+COMMENT ON COLUMN counted_run.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN counted_run.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN counted_run.dataset_id IS 'Id of its dataset.';
+COMMENT ON COLUMN counted_run.run_id IS 'Id of the run.';
+COMMENT ON COLUMN counted_run.seed IS 'Seed of the run.';

@@ -23,3 +23,7 @@ COMMENT ON COLUMN ensemble_evaluation.step IS 'Optimizer steps before it.';
 COMMENT ON COLUMN ensemble_evaluation.epoch IS 'Passes over the training set before it.';
 COMMENT ON COLUMN ensemble_evaluation.train_loss IS
 'Mean over runs of the mean training loss since the evaluation before.';
+COMMENT ON COLUMN ensemble_evaluation.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN ensemble_evaluation.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN ensemble_evaluation.evaluation IS
+'Ordinal of the evaluation; 0 is the untrained network.';

@@ -45,10 +45,19 @@ COMMENT ON VIEW run_progress IS 'Where each run is: state, evaluations, speed, t
 COMMENT ON COLUMN run_progress.attempt IS 'Number of times a worker has claimed the run.';
 COMMENT ON COLUMN run_progress.step IS 'Optimizer steps done.';
 COMMENT ON COLUMN run_progress.total_steps IS 'Optimizer steps of a complete run.';
-COMMENT ON COLUMN run_progress.worker IS 'host:pid of the latest attempt.';
+COMMENT ON COLUMN run_progress.worker IS 'host:pid of the latest attempt''s worker.';
 COMMENT ON COLUMN run_progress.evaluations IS 'Evaluations recorded.';
 COMMENT ON COLUMN run_progress.evaluations_in_all IS 'Evaluations of a complete run.';
 COMMENT ON COLUMN run_progress.share IS 'Share of the optimizer steps that are done, 0 to 1.';
 COMMENT ON COLUMN run_progress.examples_per_second IS
 'Training examples a second in the latest attempt, evaluations included.';
 COMMENT ON COLUMN run_progress.seconds_left IS 'Estimated from the latest attempt''s speed.';
+COMMENT ON COLUMN run_progress.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN run_progress.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN run_progress.run_id IS 'Id of the run.';
+COMMENT ON COLUMN run_progress.seed IS 'Seed of the run.';
+COMMENT ON COLUMN run_progress.state IS 'queued, running, complete, failed or cancelled.';
+COMMENT ON COLUMN run_progress.started_at IS 'Start of the latest attempt.';
+COMMENT ON COLUMN run_progress.heartbeat_at IS 'Last sign of life.';
+COMMENT ON COLUMN run_progress.finished_at IS 'End of the run.';
+COMMENT ON COLUMN run_progress.error IS 'What ended the latest attempt, with its traceback.';

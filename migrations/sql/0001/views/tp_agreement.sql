@@ -27,3 +27,12 @@ COMMENT ON VIEW tp_agreement IS
 COMMENT ON COLUMN tp_agreement.runs IS 'Counted runs that have recorded the evaluation.';
 COMMENT ON COLUMN tp_agreement.runs_correct IS 'Runs that are right.';
 COMMENT ON COLUMN tp_agreement.tp_agreement IS 'runs_correct / runs, from 0 to 1.';
+COMMENT ON COLUMN tp_agreement.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN tp_agreement.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN tp_agreement.split IS 'Split of the dataset: train or test.';
+COMMENT ON COLUMN tp_agreement.example_id IS
+'Number of the example in its dataset: the splits follow each other.';
+COMMENT ON COLUMN tp_agreement.position IS '0-based place of the example in its split.';
+COMMENT ON COLUMN tp_agreement.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN tp_agreement.evaluation IS
+'Ordinal of the evaluation; 0 is the untrained network.';

@@ -25,3 +25,8 @@ GROUP BY
 COMMENT ON VIEW tp_block IS 'Right answers per example over the runs, as bit slices.';
 COMMENT ON COLUMN tp_block.runs IS 'Counted runs that have recorded the evaluation.';
 COMMENT ON COLUMN tp_block.correct IS 'Slices of the number of runs that are right.';
+COMMENT ON COLUMN tp_block.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN tp_block.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN tp_block.dataset_id IS 'Id of its dataset.';
+COMMENT ON COLUMN tp_block.block IS 'Block of examples: see the table block.';
+COMMENT ON COLUMN tp_block.evaluation IS 'Ordinal of the evaluation; 0 is the untrained network.';

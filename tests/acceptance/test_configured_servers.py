@@ -1,0 +1,46 @@
+"""Servers of one's own: never migrated unasked, and named when they do not answer."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.acceptance.conftest import Tracker
+from tracker.db.engine import libpq_url
+from tracker.db.migrate import HEAD
+
+DIGITS = ("enqueue", "--arch", "mlp-tiny", "--dataset", "digits", "--seeds", "1")
+
+
+def test_a_configured_database_is_only_migrated_when_asked(
+    empty_engine: Engine, tmp_path: Path
+) -> None:
+    url = libpq_url(empty_engine.url)
+    tracker = Tracker(
+        {"TRACKER_HOME": str(tmp_path), "TRACKER_DATABASE_URL": url}, tmp_path / "log"
+    )
+    refused = tracker.run("status")
+    assert refused.returncode == 1
+    assert (
+        f"at revision none, this tracker needs {HEAD}: run `tracker db upgrade`" in refused.stderr
+    )
+    assert tracker.run("db", "check").returncode == 1
+    assert tracker("db", "upgrade") == f"upgraded from nothing to {HEAD}\n"
+    assert tracker("db", "upgrade") == f"already at revision {HEAD}\n"
+    assert "in order" in tracker("db", "check")
+    assert "nothing is queued" in tracker("status")
+
+
+@pytest.mark.embedded_only
+def test_an_unreachable_broker_is_named_without_its_password_and_nothing_is_queued(
+    tracker: Tracker,
+) -> None:
+    tracker.extra["TRACKER_BROKER_URL"] = "redis://:hush-hush@127.0.0.1:9/3"
+    for command in (DIGITS, ("worker", "--once")):
+        done = tracker.run(*command)
+        assert done.returncode == 2
+        assert "cannot connect to the broker at host 127.0.0.1, port 9, database 3" in done.stderr
+        assert "hush" not in done.stderr + done.stdout
+    assert tracker.sql("SELECT count(*) FROM run") == [["0"]]
+    tracker.extra["TRACKER_BROKER_URL"] = "amqp://somewhere"
+    assert "TRACKER_BROKER_URL must read redis://" in tracker.run(*DIGITS).stderr
