@@ -23,7 +23,7 @@ lint: install
 	$(BIN)/sqlfluff lint --processes 2 tracker/sql
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 demo: install
 	$(BIN)/python demo/demo.py

@@ -30,6 +30,12 @@ from tracker.db import get_engine
 from tracker.db.engine import libpq_url
 from tracker.settings import Settings, get_settings
 
+# Torch's threads wait without spinning, as in our workers: the tests share two cores. The OpenMP
+# library reads it when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# xdist sets it, and output that is captured would be wrapped.
+os.environ.pop("COLUMNS", None)
+
 hypothesis.settings.register_profile(
     "tests",
     derandomize=True,

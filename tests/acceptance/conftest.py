@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 from pydantic import SecretStr
 
 from tests.support.servers import Servers, new_database
 from tracker.db.engine import libpq_url
+from tracker.embedded import EmbeddedServers
 from tracker.settings import Settings
 
 TRACKER = Path(sys.executable).with_name("tracker")
@@ -59,8 +61,17 @@ class Tracker:
         return json.loads(self(*arguments, "--json"))
 
     def sql(self, query: str) -> list[list[str]]:
-        """Rows of a query through `tracker psql`, as text."""
-        text = self("psql", "-c", f"COPY ({query}) TO STDOUT")
+        """Rows of a query, as text."""
+        url = self.environment.get("TRACKER_DATABASE_URL")
+        if url is None:
+            embedded = EmbeddedServers(Path(self.environment["TRACKER_HOME"]))
+            url = embedded.addresses.database_url.replace("+psycopg", "")
+        with (
+            psycopg.connect(url) as connection,
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY ({query}) TO STDOUT") as copy,
+        ):
+            text = b"".join(copy).decode()
         return [line.split("\t") for line in text.splitlines()]
 
     @property

@@ -1,6 +1,6 @@
 """With nothing configured: `tracker` brings its own servers, and takes them away again."""
 
-import os
+import subprocess
 from pathlib import Path
 
 from tests.acceptance.conftest import Tracker
@@ -22,5 +22,5 @@ def test_one_command_on_an_empty_home(tmp_path: Path) -> None:
         stopped = tracker("down")
     assert "stopped" in stopped
     assert "nothing was running" in tracker("down")
-    listing = os.popen("ps -eo args").read()  # noqa: S605 (a constant)
-    assert str(tmp_path) not in listing
+    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert str(tmp_path) not in listing.stdout
