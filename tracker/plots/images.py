@@ -59,8 +59,8 @@ def draw_learning_order(
     left = LEFT + (CELL - round(scale * images.shape[2])) // 2
     which = "Each class's images" if by_class else f"Images of {len(class_names)} classes"
     footer = (
-        f"Under each image: accessibility, and the mean {unit} from which on a run is always right "
-        "(never: no run is)"
+        f"Under each image: accessibility, and the {unit} from which on a run is always right, "
+        "mean of the runs that are (never: none)"
     )
     with mpl.rc_context(STYLE):
         figure = new_figure(height)
@@ -72,7 +72,7 @@ def draw_learning_order(
                 page.text(LEFT + CELL * (column + 0.5), TOP - 22, name, ha="center", va="center")
         for top, words, grid in (
             (TOP, "learned\nfirst", first),
-            (TOP + block + BETWEEN, "learned\nlast", last),
+            (TOP + block + BETWEEN, "learned last\nor never", last),
         ):
             page.text(left - 24, top + block / 2, words, weight="bold", ha="right", va="center")
             for (row, column), position in np.ndenumerate(grid):
