@@ -7,7 +7,9 @@ import typer
 from tracker.cli.output import out, print_json, table
 from tracker.datasets import DATASETS, is_available
 from tracker.recipes import ARCHITECTURES
+from tracker.reports import recipe_line
 from tracker.settings import get_settings
+from tracker.specs import Recording
 
 
 def datasets(
@@ -38,20 +40,26 @@ def archs(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the architectures with their stock recipes."""
-    rows = [
-        {
-            "name": architecture.name,
-            "summary": architecture.summary,
-            "source": architecture.source,
-            "length": str(architecture.stock.length),
-            "batch": architecture.stock.batch_size,
-            "optimizer": architecture.stock.optimizer,
-            "lr": architecture.stock.lr,
-            "own_recipe_for": ", ".join(architecture.by_dataset),
-        }
-        for architecture in ARCHITECTURES.values()
-    ]
     if json:
-        print_json(rows)
+        print_json(
+            [
+                {
+                    "name": architecture.name,
+                    "summary": architecture.summary,
+                    "source": architecture.source,
+                    "recipe": architecture.stock.model_dump(mode="json"),
+                    "recipe_by_dataset": {
+                        dataset: recipe.model_dump(mode="json")
+                        for dataset, recipe in architecture.by_dataset.items()
+                    },
+                }
+                for architecture in ARCHITECTURES.values()
+            ]
+        )
         return
-    out.print(table(rows))
+    for architecture in ARCHITECTURES.values():
+        out.print(f"{architecture.name:<13} {architecture.summary} ({architecture.source})")
+        out.print(f"{'':<13} {recipe_line(architecture.stock, Recording())}", style="dim")
+        if architecture.by_dataset:
+            others = ", ".join(architecture.by_dataset)
+            out.print(f"{'':<13} recipes of their own for {others}", style="dim")
