@@ -8,8 +8,9 @@ embedded pair of PostgreSQL and Valkey, and on an external pair of PostgreSQL an
 import os
 import secrets
 import signal
+import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import hypothesis
@@ -76,13 +77,32 @@ def server_kind(request: pytest.FixtureRequest) -> str:
     return kind
 
 
+@contextmanager
+def server_home() -> Iterator[Path]:
+    """A folder for embedded servers, outside of pytest's.
+
+    Started by root, they run as another user, and every new session of pytest closes the folder
+    of all sessions to other users.
+    """
+    with tempfile.TemporaryDirectory(prefix="tracker-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder) / "home"
+
+
 @pytest.fixture(scope="session")
-def servers(server_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def servers(server_kind: str) -> Iterator[Servers]:
     """The pair of servers that a test runs on."""
-    folder = tmp_path_factory.mktemp("servers")
-    pair = embedded(folder) if server_kind == "embedded" else external()
-    with pair as where, with_template(where) as servers:
-        yield servers
+    with server_home() as home:
+        pair = embedded(home) if server_kind == "embedded" else external()
+        with pair as where, with_template(where) as servers:
+            yield servers
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """TRACKER_HOME of a test that starts embedded servers of its own, and stops them."""
+    with server_home() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -31,9 +31,9 @@ def processes_of(home: Path) -> str:
     return "\n".join(line for line in listing.stdout.splitlines() if str(home) in line)
 
 
-def test_it_runs_and_the_second_time_it_reuses_everything(tmp_path: Path) -> None:
+def test_it_runs_and_the_second_time_it_reuses_everything(home: Path) -> None:
     for time_of_it in ("first", "second"):
-        demo = start(tmp_path / "home")
+        demo = start(home)
         printed, _ = demo.communicate(timeout=200)
         assert demo.returncode == 0, printed
         for part in ("Difficulty of train", "learning-order.png", "easy-first  shuffled"):
@@ -41,15 +41,15 @@ def test_it_runs_and_the_second_time_it_reuses_everything(tmp_path: Path) -> Non
         reused = "reusing the ensemble: all of its runs are complete" in printed
         assert reused == (time_of_it == "second")
         assert "stopped PostgreSQL and Valkey" in printed
-        assert processes_of(tmp_path) == ""
+        assert processes_of(home) == ""
     assert "reusing curves-" in printed
 
 
 @pytest.mark.parametrize("seconds", [0.7, 1.6, 6.0])
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, seconds: float) -> None:
-    demo = start(tmp_path / "home")
+def test_ctrl_c_leaves_nothing_behind(home: Path, seconds: float) -> None:
+    demo = start(home)
     time.sleep(seconds)
     os.killpg(demo.pid, signal.SIGINT)
     printed, _ = demo.communicate(timeout=60)
     assert demo.returncode in (130, 1, -signal.SIGINT), printed
-    assert processes_of(tmp_path) == "", printed
+    assert processes_of(home) == "", printed

@@ -6,8 +6,8 @@ from pathlib import Path
 from tests.acceptance.conftest import Tracker
 
 
-def test_one_command_on_an_empty_home(tmp_path: Path) -> None:
-    tracker = Tracker({"TRACKER_HOME": str(tmp_path / "home")}, tmp_path / "worker.log")
+def test_one_command_on_an_empty_home(home: Path, tmp_path: Path) -> None:
+    tracker = Tracker({"TRACKER_HOME": str(home)}, tmp_path / "worker.log")
     try:
         tracker("enqueue", "--arch", "mlp-tiny", "--dataset", "digits", "--seeds", "2",
                 "--epochs", "3")  # fmt: skip
@@ -23,4 +23,4 @@ def test_one_command_on_an_empty_home(tmp_path: Path) -> None:
     assert "stopped" in stopped
     assert "nothing was running" in tracker("down")
     listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
-    assert str(tmp_path) not in listing.stdout
+    assert str(home) not in listing.stdout

@@ -51,8 +51,8 @@ def test_no_command_is_documented_that_does_not_exist() -> None:
     assert mentioned <= {*COMMANDS, *GROUPS}
 
 
-def test_its_commands_and_its_code_run(tmp_path: Path) -> None:
-    tracker = Tracker({"TRACKER_HOME": str(tmp_path / "home")}, tmp_path / "worker.log")
+def test_its_commands_and_its_code_run(home: Path, tmp_path: Path) -> None:
+    tracker = Tracker({"TRACKER_HOME": str(home)}, tmp_path / "worker.log")
     try:
         for block in blocks("console"):
             for line in block.splitlines():

@@ -116,7 +116,7 @@ def test_each_class_has_a_column_from_easiest_to_hardest() -> None:
 def test_pixels_of_an_image_are_enlarged_to_equal_squares(size: int, channels: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, size, size, channels), dtype=np.uint8)
     figure = plots.draw_learning_order(
-        images, scores_of([0.5] * 6, [0] * 6), ("only",), title=TITLE
+        images, scores_of([0.9] + [0.5] * 5, [0] * 6), ("only",), title=TITLE
     )
     drawn = pixels(figure)
     left, right, top, bottom = extents(figure.axes[0])[0]

@@ -72,7 +72,7 @@ def draw_learning_order(
                 page.text(LEFT + CELL * (column + 0.5), TOP - 22, name, ha="center", va="center")
         for top, words, grid in (
             (TOP, "learned\nfirst", first),
-            (TOP + block + BETWEEN, "learned last\nor never", last),
+            (TOP + block + BETWEEN, "learned\nlast or\nnever", last),
         ):
             page.text(left - 24, top + block / 2, words, weight="bold", ha="right", va="center")
             for (row, column), position in np.ndenumerate(grid):

@@ -59,11 +59,12 @@ class LearningScores:
         """Positions from the easiest example to the hardest [examples].
 
         By accessibility; of equals, those that are forgotten less and learned earlier come
-        first, then those in front.
+        first, then in an order that is mixed but always the same: datasets may be sorted by
+        class, and the first of many equals would all be of one.
         """
         # Rounded, because equal shares of the runs may add up to floats a last bit apart.
         keys = (
-            np.arange(len(self)),
+            np.random.RandomState(0).permutation(len(self)),
             np.nan_to_num(self.mean_learned, nan=np.inf),
             self.forgetting_events,
             -self.accessibility.round(12),
