@@ -201,9 +201,18 @@ def test_order_of_equal_examples() -> None:
         learned_share=np.ones(6),
         forgetting_events=np.array([0.0, 0.0, 0.0, 2.0, 0.0, 1.0]),
     )
-    assert scores.order().tolist() == [3, 1, 4, 0, 2, 5]
+    order = scores.order().tolist()
+    assert (order[0], {*order[1:3]}, order[3:]) == (3, {1, 4}, [0, 2, 5])
+    assert scores.order().tolist() == order, "the same every time"
     assert scores.tied_with(0) == 5
     assert scores.example(2, ("zero",)).mean_learned is None
+
+
+def test_many_equals_are_not_listed_by_position() -> None:
+    """Of a set that is sorted by class, the first ten of many equals would be of one class."""
+    ones, labels = np.ones(500), np.repeat(np.arange(10), 50)
+    scores = LearningScores(3, 9, labels, ones, ones, ones, np.zeros(500))
+    assert len(set(labels[scores.order()[:10]])) > 3
 
 
 @pytest.mark.parametrize(
