@@ -13,6 +13,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tracker.errors import UsageError
 
+ONCE_VARIABLE = "TRACKER_WORKER_ONCE"
+"""Set by `tracker worker --once` for its processes: stop when no run is queued or running."""
+
+PARENT_VARIABLE = "TRACKER_WORKER_PARENT"
+"""Process id of `tracker worker`, set by it for its processes: without it, stop."""
+
 
 class Settings(BaseSettings):
     """Addresses and timings of one installation.

@@ -16,15 +16,9 @@ from sqlalchemy import Engine
 from tracker import runs
 from tracker.db import get_engine
 from tracker.queue import send_runs, waiting_messages
-from tracker.settings import Settings
+from tracker.settings import ONCE_VARIABLE, PARENT_VARIABLE, Settings
 
 logger = logging.getLogger(__name__)
-
-ONCE_VARIABLE = "TRACKER_WORKER_ONCE"
-"""Set by `tracker worker --once`: stop when no run is queued or running."""
-
-PARENT_VARIABLE = "TRACKER_WORKER_PARENT"
-"""Process id of the `tracker worker` that started this one: without it, stop."""
 
 
 class Caretaker:

@@ -10,7 +10,7 @@ import typer
 
 from tracker.cli.output import out
 from tracker.cli.session import open_engine
-from tracker.db.engine import SESSION, database_url, make_engine
+from tracker.db.engine import SESSION_OPTIONS, database_url, unchecked_engine
 from tracker.db.migrate import HEAD, current_revision, ensure_current
 from tracker.db.migrate import upgrade as migrate
 from tracker.embedded import EmbeddedServers
@@ -33,8 +33,7 @@ def psql(
     arguments = [program, url.set(drivername="postgresql", password=None).render_as_string()]
     if command is not None:
         arguments += ["-v", "ON_ERROR_STOP=1", "-c", command]
-    options = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
-    environment = {**os.environ, "PGOPTIONS": options, "PGAPPNAME": "tracker psql"}
+    environment = {**os.environ, "PGOPTIONS": SESSION_OPTIONS, "PGAPPNAME": "tracker psql"}
     if url.password is not None:
         # In the environment, where other users of the machine do not see it as in `ps`.
         environment["PGPASSWORD"] = str(url.password)
@@ -51,10 +50,7 @@ def psql(
 @app.command()
 def upgrade() -> None:
     """Bring the database to the revision that this version of tracker needs."""
-    settings = get_settings()
-    if settings.database_url is None:
-        EmbeddedServers(settings.home).ensure_running()
-    engine = make_engine(database_url(settings))
+    engine = unchecked_engine(get_settings())
     before = current_revision(engine)
     if before == HEAD:
         out.print(f"already at revision {HEAD}")
@@ -68,10 +64,7 @@ def upgrade() -> None:
 @app.command()
 def check() -> None:
     """Check that the database answers and is at the right revision."""
-    settings = get_settings()
-    if settings.database_url is None:
-        EmbeddedServers(settings.home).ensure_running()
-    engine = make_engine(database_url(settings))
+    engine = unchecked_engine(get_settings())
     ensure_current(engine, migrate=False)
     with engine.connect() as connection:
         version = connection.exec_driver_sql("SHOW server_version").scalar()

@@ -17,7 +17,7 @@ from tracker.cli.output import note
 from tracker.cli.session import open_engine
 from tracker.errors import TrackerError, UsageError
 from tracker.runs import release, worker_name
-from tracker.settings import Settings, get_settings
+from tracker.settings import ONCE_VARIABLE, PARENT_VARIABLE, Settings, get_settings
 
 
 def worker(
@@ -71,9 +71,9 @@ def _start(settings: Settings, device: str | None, once: bool) -> subprocess.Pop
     if device is not None:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
         environment["CUDA_VISIBLE_DEVICES"] = visible[int(device)] if visible[0] else device
-    environment["TRACKER_WORKER_PARENT"] = str(os.getpid())
+    environment[PARENT_VARIABLE] = str(os.getpid())
     if once:
-        environment["TRACKER_WORKER_ONCE"] = "1"
+        environment[ONCE_VARIABLE] = "1"
     label = "cpu" if device is None else f"gpu{device}"
     command = [sys.executable, "-m", "celery", "--app", "workers.app", "--quiet", "worker"]
     command += ["--pool", "prefork", "--concurrency", "1", "--queues", settings.queue]

@@ -5,13 +5,14 @@ from functools import cache
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from tracker.db.migrate import ensure_current
 from tracker.embedded import EmbeddedServers
 from tracker.errors import DatabaseUnavailableError, UsageError
 from tracker.settings import Settings, get_settings
 
 # The views sort and hash bitmaps, which 4 MB would push to disk; and they are quick enough that
 # compiling them costs more than it gains.
-SESSION = {"work_mem": "64MB", "jit": "off"}
+SESSION_OPTIONS = "-c work_mem=64MB -c jit=off"
 
 # Notice within a minute or so that the other side has gone without a word.
 KEEPALIVE = {
@@ -61,18 +62,17 @@ def describe(url: URL) -> str:
     return f"host {host}, port {url.port or 5432}, database {url.database}"
 
 
-def make_engine(url: URL, *, application: str = "tracker") -> Engine:
+def make_engine(url: URL) -> Engine:
     """An engine whose sessions suit the views.
 
     A failed connection is a `DatabaseUnavailableError` that names host, port and database.
     """
-    options = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
     engine = create_engine(
         url,
         pool_pre_ping=True,
         connect_args={
-            "options": options,
-            "application_name": application,
+            "options": SESSION_OPTIONS,
+            "application_name": "tracker",
             "connect_timeout": 10,
             **KEEPALIVE,
         },
@@ -90,13 +90,16 @@ def make_engine(url: URL, *, application: str = "tracker") -> Engine:
     return engine
 
 
-@cache
-def _engine(settings: Settings) -> Engine:
-    from tracker.db.migrate import ensure_current  # imports this module
-
+def unchecked_engine(settings: Settings) -> Engine:
+    """An engine on the configured or the embedded database, at whatever revision it is."""
     if settings.database_url is None:
         EmbeddedServers(settings.home).ensure_running()
-    engine = make_engine(database_url(settings))
+    return make_engine(database_url(settings))
+
+
+@cache
+def _engine(settings: Settings) -> Engine:
+    engine = unchecked_engine(settings)
     ensure_current(engine, migrate=settings.database_url is None)
     return engine
 

@@ -1,8 +1,9 @@
 """What is queued, training and done: the view `run_progress`, for people who wait."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Double, extract, func, select
+from sqlalchemy import Connection, Double, Select, extract, func, select
 
 from tracker.reports.views import run_progress as progress
 
@@ -63,34 +64,38 @@ _RUN = (
 )
 
 
+def _read(connection: Connection, query: Select[Any]) -> list[RunProgress]:
+    return [RunProgress(**row._mapping) for row in connection.execute(query)]
+
+
 def running_runs(connection: Connection, limit: int) -> list[RunProgress]:
     """The first `limit` runs that are training, by ensemble and seed."""
-    rows = connection.execute(
+    return _read(
+        connection,
         select(*_RUN)
         .where(progress.c.state == "running")
         .order_by(progress.c.ensemble_id, progress.c.seed)
-        .limit(limit)
+        .limit(limit),
     )
-    return [RunProgress(**row._mapping) for row in rows]
 
 
 def failed_runs(connection: Connection, limit: int) -> list[RunProgress]:
     """The `limit` runs that failed last."""
-    rows = connection.execute(
+    return _read(
+        connection,
         select(*_RUN)
         .where(progress.c.state == "failed")
         .order_by(progress.c.finished_at.desc(), progress.c.run_id)
-        .limit(limit)
+        .limit(limit),
     )
-    return [RunProgress(**row._mapping) for row in rows]
 
 
 def runs_of(connection: Connection, ensemble_id: int) -> list[RunProgress]:
     """Every run of an ensemble, by seed."""
-    rows = connection.execute(
-        select(*_RUN).where(progress.c.ensemble_id == ensemble_id).order_by(progress.c.seed)
+    return _read(
+        connection,
+        select(*_RUN).where(progress.c.ensemble_id == ensemble_id).order_by(progress.c.seed),
     )
-    return [RunProgress(**row._mapping) for row in rows]
 
 
 def ensembles_in_progress(connection: Connection, limit: int) -> list[EnsembleProgress]:
