@@ -8,11 +8,15 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tracker.datasets import Dataset, ImageSplit
+from tracker.datasets.pictureless import PicturelessDataset, PicturelessSplit
 from tracker.db import models
 from tracker.errors import DatasetMismatchError, NotFoundError
 from tracker.outcomes import layout as storage
 from tracker.outcomes.layout import Layout, SplitRange, plane_count
 from tracker.outcomes.packing import block_slices, pack_planes, planes_text
+
+AnyDataset = Dataset | PicturelessDataset
+AnySplit = ImageSplit | PicturelessSplit
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def get_dataset(connection: Connection, name: str) -> RegisteredDataset:
     return found
 
 
-def register_dataset(connection: Connection, dataset: Dataset) -> RegisteredDataset:
+def register_dataset(connection: Connection, dataset: AnyDataset) -> RegisteredDataset:
     """Register `dataset` with all its examples, or check that it is the one already registered.
 
     Two callers at once register it once.
@@ -73,7 +77,7 @@ def register_dataset(connection: Connection, dataset: Dataset) -> RegisteredData
             num_classes=dataset.num_classes,
             class_names=list(dataset.class_names),
             fingerprint=dataset.fingerprint,
-            block_size=storage.BLOCK_SIZE,
+            block_size=storage.block_size(dataset.num_classes),
         )
         .on_conflict_do_nothing()
         .returning(models.Dataset.id)
@@ -85,7 +89,7 @@ def register_dataset(connection: Connection, dataset: Dataset) -> RegisteredData
     return get_dataset(connection, dataset.name)
 
 
-def check_fingerprint(connection: Connection, dataset: Dataset) -> None:
+def check_fingerprint(connection: Connection, dataset: AnyDataset) -> None:
     """Raise `DatasetMismatchError` unless `dataset` is what its name is registered as."""
     stored = connection.scalar(
         select(models.Dataset.fingerprint).where(models.Dataset.name == dataset.name)
@@ -98,8 +102,9 @@ def check_fingerprint(connection: Connection, dataset: Dataset) -> None:
         )
 
 
-def _insert_examples(connection: Connection, dataset_id: int, dataset: Dataset) -> None:
-    layout = Layout.of({name: len(split) for name, split in dataset.splits.items()})
+def _insert_examples(connection: Connection, dataset_id: int, dataset: AnyDataset) -> None:
+    sizes = {name: len(split) for name, split in dataset.splits.items()}
+    layout = Layout.of(sizes, storage.block_size(dataset.num_classes))
     planes = plane_count(dataset.num_classes)
     for split_range in layout.splits:
         split = dataset.splits[split_range.split]
@@ -118,7 +123,7 @@ def _insert_examples(connection: Connection, dataset_id: int, dataset: Dataset) 
 
 
 def _insert_blocks(
-    connection: Connection, dataset_id: int, split: ImageSplit, split_range: SplitRange, planes: int
+    connection: Connection, dataset_id: int, split: AnySplit, split_range: SplitRange, planes: int
 ) -> None:
     packed = pack_planes(split.labels, planes)
     rows = [
@@ -137,7 +142,7 @@ def _insert_blocks(
 
 
 def _copy_examples(
-    connection: Connection, dataset_id: int, split: ImageSplit, split_range: SplitRange
+    connection: Connection, dataset_id: int, split: AnySplit, split_range: SplitRange
 ) -> None:
     hashes, labels = split.hashes, np.asarray(split.labels).tolist()
     sources = np.asarray(split.source_positions).tolist()

@@ -1,4 +1,7 @@
-"""The SQL functions on bitmaps, slices and probabilities against NumPy."""
+"""The SQL functions on bitmaps, slices and probabilities against NumPy.
+
+Those on several runs or evaluations of an example are in test_primitives_runs.py.
+"""
 
 from collections import Counter
 from typing import Any
@@ -13,8 +16,9 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.support import reference
 from tests.support.bits import bitmap, counts_of, slices_of
+from tracker.outcomes.layout import MAX_BLOCK_SIZE
 
-lengths = st.integers(1, 40)
+lengths = st.integers(1, 70)
 MOST = 2**31 - 1
 
 
@@ -59,7 +63,7 @@ def add(connection: Connection, a: list[str], b: list[str]) -> list[str]:
 
 
 @st.composite
-def bit_rows(draw: st.DrawFn, most: int = 40) -> np.ndarray:
+def bit_rows(draw: st.DrawFn, most: int = 70) -> np.ndarray:
     shape = draw(st.integers(1, most)), draw(lengths)
     rng = np.random.default_rng(draw(st.integers(0, 2**31)))
     return rng.random(shape) < draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))
@@ -79,6 +83,35 @@ def count_rows(draw: st.DrawFn, most: int = 6) -> np.ndarray:
 def test_sum_of_bitmaps(undone: Any, rows: np.ndarray) -> None:
     with undone() as connection:
         assert add_up(connection, [bitmap(row) for row in rows]) == slices_of(rows.sum(axis=0))
+
+
+@given(rows=bit_rows(), data=st.data())
+def test_sum_skips_nulls(undone: Any, rows: np.ndarray, data: st.DataObject) -> None:
+    bitmaps: list[str | None] = [bitmap(row) for row in rows]
+    for place in data.draw(st.lists(st.integers(0, len(rows)), max_size=5)):
+        bitmaps.insert(place, None)
+    with undone() as connection:
+        assert add_up(connection, bitmaps) == slices_of(rows.sum(axis=0))
+
+
+@given(rows=bit_rows())
+def test_count_of_an_array(undone: Any, rows: np.ndarray) -> None:
+    with undone() as connection:
+        counts = one(
+            connection, "bitslice_count(CAST(:b AS varbit[]))", b=[bitmap(row) for row in rows]
+        )
+    assert counts == slices_of(rows.sum(axis=0))
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 16_384])
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 63, 64, 65])
+@pytest.mark.embedded_only
+def test_sums_of_all_or_none(connection: Connection, number: int, size: int) -> None:
+    for bit in (False, True):
+        bitmaps: list[str | None] = [bitmap([bit] * size)] * number
+        expected = slices_of([number * bit] * size)
+        assert add_up(connection, bitmaps) == expected
+        assert one(connection, "bitslice_count(CAST(:b AS varbit[]))", b=bitmaps) == expected
 
 
 @given(rows=count_rows())
@@ -106,6 +139,7 @@ def test_no_slice_above_the_highest_one_needed(connection: Connection) -> None:
 
 
 def test_nothing_to_add(connection: Connection) -> None:
+    assert one(connection, "bitslice_count('{}')") == []
     assert add_up(connection, []) == []
     assert add_up(connection, [None, None]) == []
     assert add_up(connection, [None, "10", None]) == ["10"]
@@ -122,6 +156,27 @@ def test_largest_weight(connection: Connection) -> None:
 def test_weights_are_whole_numbers(connection: Connection, weight: int | None) -> None:
     with pytest.raises(DBAPIError, match="the weight must be a whole number from 0"):
         add_up_weighted(connection, ["10"], [weight])  # type: ignore[list-item]
+
+
+@given(rows=bit_rows(most=12), data=st.data())
+def test_sums_may_be_begun_in_parts(undone: Any, rows: np.ndarray, data: st.DataObject) -> None:
+    """As parallel workers do: each has a state of its own, and some have nothing."""
+    owners = data.draw(st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)))
+    with undone() as connection:
+        states: list[list[str]] = [[], [], [], []]
+        for row, owner in zip(rows, owners, strict=True):
+            states[owner] = one(
+                connection,
+                "bitslice_accumulate(CAST(:s AS varbit[]), CAST(:b AS varbit))",
+                s=states[owner],
+                b=bitmap(row),
+            )
+        while len(states) > 1:
+            a, b = (states.pop(data.draw(st.integers(0, len(states) - 1))) for _ in range(2))
+            merge = "bitslice_merge(CAST(:a AS varbit[]), CAST(:b AS varbit[]))"
+            states.append(one(connection, merge, a=a, b=b))
+        total = one(connection, "bitslice_settle(CAST(:s AS varbit[]))", s=states[0])
+        assert total == slices_of(rows.sum(axis=0))
 
 
 @given(rows=bit_rows(), data=st.data())
@@ -150,26 +205,95 @@ def test_parallel_workers_give_the_same_sum(connection: Connection) -> None:
     connection.execute(text("CREATE TABLE bits (part int, b varbit) WITH (parallel_workers = 2)"))
     connection.execute(
         text(
-            "INSERT INTO bits SELECT i % 3, b FROM unnest(CAST(:b AS varbit[])) "
-            "WITH ORDINALITY AS t (b, i)"
+            "INSERT INTO bits SELECT i % 3, CASE WHEN i % 10 > 0 THEN b END "
+            "FROM unnest(CAST(:b AS varbit[])) WITH ORDINALITY AS t (b, i)"
         ),
         {"b": [bitmap(row) for row in rows]},
     )
     for setting in (
         "parallel_setup_cost = 0",
         "parallel_tuple_cost = 0",
+        "parallel_leader_participation = off",
         "max_parallel_workers_per_gather = 2",
     ):
         connection.execute(text(f"SET LOCAL {setting}"))
-    query = "SELECT part, bitslice_sum(b), bitslice_sum(b, part + 1) FROM bits GROUP BY part"
+    query = (
+        "SELECT part, bitslice_sum(b), bitslice_sum(ARRAY[b, b]) FILTER (WHERE b IS NOT NULL), "
+        "bitslice_sum(b, part + 1) FROM bits GROUP BY part"
+    )
     plan = "\n".join(connection.scalars(text(f"EXPLAIN {query}")))
     assert "Partial" in plan
     assert "Gather" in plan
-    for part, plain, weighted in connection.execute(text(query)):
-        # The first row has ordinal 1.
-        expected = rows[np.arange(1, 3001) % 3 == part].sum(axis=0)
-        assert counts_of(plain) == expected.tolist()
+    ordinals = np.arange(1, 3001)
+    found = connection.execute(text(query)).all()
+    assert len(found) == 3
+    for part, plain, sliced, weighted in found:
+        expected = rows[(ordinals % 3 == part) & (ordinals % 10 > 0)].sum(axis=0)
+        assert plain == slices_of(expected)
+        assert counts_of(sliced) == (expected * 3).tolist()
         assert counts_of(weighted) == (expected * (part + 1)).tolist()
+
+
+# --- two counts -----------------------------------------------------------------------------------
+
+TWO = "(CAST(:a AS varbit[]), CAST(:b AS varbit[]))"
+
+
+@st.composite
+def count_pairs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of the same examples, of other magnitudes."""
+    size, seed = draw(lengths), draw(st.integers(0, 2**31))
+    highest = st.sampled_from([0, 1, 2, 5, 255, 256, 70_000])
+    rng = np.random.default_rng(seed)
+    a, b = (rng.integers(0, draw(highest) + 1, size) for _ in range(2))
+    # Some are equal.
+    return a, np.where(rng.random(size) < 0.3, np.minimum(a, b.max()), b)
+
+
+@given(pair=count_pairs())
+def test_subtract(undone: Any, pair: tuple[np.ndarray, np.ndarray]) -> None:
+    low, high = np.minimum(*pair), np.maximum(*pair)
+    with undone() as connection:
+        for less in (low, high, np.zeros_like(low)):
+            rest = one(connection, f"bitslice_subtract{TWO}", a=slices_of(high), b=slices_of(less))
+            assert rest == slices_of(high - less)
+        assert one(connection, f"bitslice_subtract{TWO}", a=slices_of(high), b=[]) == slices_of(
+            high
+        )
+
+
+def test_subtract_from_nothing(connection: Connection) -> None:
+    assert one(connection, f"bitslice_subtract{TWO}", a=[], b=[]) == []
+    assert one(connection, f"bitslice_subtract{TWO}", a=[], b=["00"]) == []
+
+
+@given(pair=count_pairs())
+def test_not_below(undone: Any, pair: tuple[np.ndarray, np.ndarray]) -> None:
+    a, b = pair
+    with undone() as connection:
+        for one_, other in ((a, b), (b, a), (a, a)):
+            found = one(
+                connection, f"bitslice_not_below{TWO}", a=slices_of(one_), b=slices_of(other)
+            )
+            assert found == bitmap(one_ >= other)
+        assert one(connection, f"bitslice_not_below{TWO}", a=slices_of(a), b=[]) == bitmap(a >= 0)
+        assert one(connection, f"bitslice_not_below{TWO}", a=[], b=slices_of(a)) == bitmap(a == 0)
+
+
+@given(pair=count_pairs())
+def test_max(undone: Any, pair: tuple[np.ndarray, np.ndarray]) -> None:
+    a, b = pair
+    with undone() as connection:
+        largest = one(connection, f"bitslice_max{TWO}", a=slices_of(a), b=slices_of(b))
+        assert largest == slices_of(np.maximum(a, b))
+        assert largest == one(connection, f"bitslice_max{TWO}", a=slices_of(b), b=slices_of(a))
+        assert one(connection, f"bitslice_max{TWO}", a=slices_of(a), b=[]) == slices_of(a)
+        assert one(connection, f"bitslice_max{TWO}", a=[], b=slices_of(a)) == slices_of(a)
+
+
+def test_two_counts_of_nothing(connection: Connection) -> None:
+    assert one(connection, f"bitslice_not_below{TWO}", a=[], b=[]) is None
+    assert one(connection, f"bitslice_max{TWO}", a=[], b=[]) == []
 
 
 # --- what counts are asked for --------------------------------------------------------------------
@@ -185,6 +309,19 @@ def test_at_least(undone: Any, rows: np.ndarray, data: st.DataObject) -> None:
                 connection, "bitslice_at_least(CAST(:s AS varbit[]), :k)", s=slices_of(counts), k=k
             )
             assert found == bitmap(counts >= k)
+
+
+@given(rows=count_rows(most=1))
+def test_total(undone: Any, rows: np.ndarray) -> None:
+    with undone() as connection:
+        total = one(connection, "bitslice_total(CAST(:s AS varbit[]))", s=slices_of(rows[0]))
+        assert total == rows.sum()
+
+
+def test_total_of_much_and_of_nothing(connection: Connection) -> None:
+    total = one(connection, "bitslice_total(CAST(:s AS varbit[]))", s=slices_of([MOST] * 16_384))
+    assert total == 16_384 * MOST
+    assert one(connection, "bitslice_total('{}')") == 0
 
 
 def test_at_least_of_nothing_is_unknown(connection: Connection) -> None:
@@ -236,6 +373,37 @@ def test_the_highest_of_65536_classes(connection: Connection) -> None:
 
 def test_the_highest_count(connection: Connection) -> None:
     assert one(connection, "unslice(CAST(:s AS varbit[]))", s=slices_of([MOST, 1])) == [MOST, 1]
+
+
+@pytest.mark.parametrize("planes", range(1, 32))
+def test_unslice_of_every_number_of_slices(connection: Connection, planes: int) -> None:
+    rng = np.random.default_rng(planes)
+    for size in (1, 2, 67):
+        counts = rng.integers(0, 2**planes, size)
+        slices = [bitmap(counts >> plane & 1) for plane in range(planes)]
+        assert one(connection, "unslice(CAST(:s AS varbit[]))", s=slices) == counts.tolist()
+
+
+@pytest.mark.parametrize("planes", [1, 3, 4, 6, 7, 9, 10])
+@pytest.mark.embedded_only
+def test_unslice_of_the_largest_block(connection: Connection, planes: int) -> None:
+    counts = np.random.default_rng(planes).integers(0, 2**planes, MAX_BLOCK_SIZE)
+    slices = [bitmap(counts >> plane & 1) for plane in range(planes)]
+    assert one(connection, "unslice(CAST(:s AS varbit[]))", s=slices) == counts.tolist()
+
+
+@pytest.mark.parametrize("planes", [1, 4, 7, 31])
+@pytest.mark.parametrize("bit", [0, 1])
+def test_unslice_of_all_or_none(connection: Connection, planes: int, bit: int) -> None:
+    slices = [str(bit) * 13] * planes
+    expected = [bit * (2**planes - 1)] * 13
+    assert one(connection, "unslice(CAST(:s AS varbit[]))", s=slices) == expected
+
+
+def test_digits_of_three_slices(connection: Connection) -> None:
+    """A one in front, then 1 + 2, 2 + 4 and 1 + 4; slices that are absent are zeros."""
+    assert one(connection, "unslice_digits(B'101', B'110', B'011')") == b"1365"
+    assert one(connection, "unslice_digits(B'001', NULL, NULL)") == b"1001"
 
 
 def test_unslice_of_nothing_is_nothing(connection: Connection) -> None:

@@ -8,7 +8,11 @@ from rich.console import Console
 from sqlalchemy import Engine, text
 
 from tests.support.ensembles import add_ensemble, claimed, story_of
+from tracker.cli import waiting
 from tracker.cli.status import _render
+from tracker.cli.waiting import wait_for
+from tracker.deletion import delete_ensemble
+from tracker.errors import TrackerError
 from tracker.reports.progress import ensembles_in_progress, running_runs, runs_of
 
 # Of 8 evaluations: 70 optimizer steps.
@@ -66,3 +70,23 @@ def test_an_empty_database_says_what_to_do(engine: Engine) -> None:
     screen = Console(file=io.StringIO(), width=120)
     screen.print(_render([], [], []))
     assert "tracker enqueue" in screen.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.embedded_only
+def test_waiting_for_what_is_deleted_ends_with_a_line_that_says_so(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine.begin() as connection:
+        recorded = add_ensemble(connection, STORY)
+    polls = []
+
+    def delete(seconds: float) -> None:
+        polls.append(seconds)
+        with engine.begin() as connection:
+            delete_ensemble(connection, "demo", force=True)
+
+    monkeypatch.setattr(waiting.time, "sleep", delete)
+    with pytest.raises(TrackerError) as raised:
+        wait_for(engine, "demo", recorded.ensemble_id, poll_seconds=0.5)
+    assert str(raised.value) == "ensemble 'demo' has been deleted: nothing to wait for"
+    assert polls == [0.5]

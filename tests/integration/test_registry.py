@@ -15,7 +15,8 @@ from tests.support.bits import counts_of
 from tests.support.ensembles import block_size, make_dataset
 from tracker.datasets import Dataset
 from tracker.errors import DatasetMismatchError
-from tracker.outcomes.layout import BLOCK_SIZE, Layout
+from tracker.outcomes.layout import Layout
+from tracker.outcomes.layout import block_size as real_block_size
 from tracker.registry import RegisteredDataset, check_fingerprint, find_dataset, register_dataset
 
 PATIENCE = 10.0
@@ -148,8 +149,10 @@ def test_no_block_spans_splits(undone: Any, sizes: list[int], num_classes: int, 
 
 @pytest.mark.embedded_only
 def test_blocks_of_the_real_size(connection: Connection) -> None:
-    register_dataset(connection, some_dataset(train=BLOCK_SIZE + 1, test=3))
-    assert [block.size for block in rows(connection, "block")] == [BLOCK_SIZE, 1, 3]
+    size = real_block_size(7)
+    registered = register_dataset(connection, some_dataset(train=size + 1, test=3))
+    assert registered.block_size == size
+    assert [block.size for block in rows(connection, "block")] == [size, 1, 3]
 
 
 def test_registering_again_changes_nothing(connection: Connection) -> None:

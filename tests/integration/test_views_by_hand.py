@@ -9,17 +9,19 @@ Three runs, five examples, evaluations 0 to 3. Right (1) or wrong (0) at each ev
     3        0      0000   0001   0000   hardly learned
     4        1      1000   0000   0100   right by luck
 
-A wrong prediction is the class after the label, of three classes. The rows of each view are given
-by key, in the view's order of columns.
+A wrong prediction is the class after the label, of three classes. Example 0's margins are 4, 2, 0,
+2 in run 0, and one and two more in runs 1 and 2; those of example x are 10x more. The rows of each
+view are given by key, in the view's order of columns.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.support.ensembles import Recorded, record, story_of
+from tests.support.ensembles import Recorded, Story, record, story_of
 from tests.support.views import VIEWS
 from tracker.db import schema
 
@@ -30,8 +32,10 @@ RIGHT = {
     3: ["0000", "0001", "0000"],
     4: ["1000", "0000", "0100"],
 }
+MARGIN = np.array([[[4, 2, 0, 2]]]) + [[[0]], [[1]], [[2]]] + 10 * np.arange(5)[:, None]
 STORY = story_of(
     [[[bit == "1" for bit in RIGHT[example][run]] for example in RIGHT] for run in range(3)],
+    signals={"margin": MARGIN.astype(np.float32)},
     name="by-hand",
 )
 assert STORY.labels.tolist() == [0, 1, 2, 0, 1]
@@ -67,14 +71,24 @@ def assert_near(rows: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, .
         ("outcome", 3 * 5 * 4),
         ("run_accuracy", 3 * 4),
         ("run_progress", 3),
-        ("block_history", 3 * 4),
-        ("forgetting", 3 * 5),
-        ("learning_block", 4),
-        ("learning_order", 5),
         ("tp_block", 4),
         ("tp_agreement", 5 * 4),
         ("tp_agreement_histogram", 4 * 4),
         ("bimodality", 4),
+        ("history_part", 3),
+        ("history_block", 3),
+        ("forgetting", 3 * 5),
+        ("accessibility_block", 1),
+        ("accessibility", 5),
+        ("learning_order", 5),
+        ("agreement_part", 4),
+        ("agreement_block", 4),
+        ("agreement", 5 * 4),
+        ("agreement_histogram", 4 * 3),
+        ("error_consistency", 3 * 4),
+        ("decision_swaps", 3 * 3),
+        ("signal", 3 * 5 * 4),
+        ("run_signal", 3 * 5),
     ],
 )
 def test_grain(connection: Connection, by_hand: Recorded, view: str, rows: int) -> None:
@@ -155,17 +169,30 @@ def test_run_progress(connection: Connection, by_hand: Recorded) -> None:
     ) == [("by-hand", seed, "complete", 1, 4, 4, 30, 30, 1.0) for seed in range(3)]
 
 
-def test_block_history(connection: Connection, by_hand: Recorded) -> None:
+def test_history_block(connection: Connection, by_hand: Recorded) -> None:
+    # Run 1 is right about 10000, 10100, 11100 and 11010. After ordinal 3 comes 4, of three digits:
+    # 7 is "never". Example by example: forgotten 0 0 1 0 0, learned 0 2 7 3 7, first correct
+    # 0 2 1 3 7, last mistake 0 1 3 2 3; ones first, then twos, then fours.
     columns = (
-        "block, evaluation, previous_evaluation, next_evaluation, "
-        "correct, correct_by_now, correct_from_now, forgotten, acquired"
+        "seed, block, evaluations, last_evaluation, planes, forgotten, learned, first_correct, "
+        "last_mistake, ever, at_first, at_last"
     )
-    assert values(connection, "block_history", columns, "seed = 1") == [
-        (0, 0, 0, 1, "10000", "10000", "10000", None, None),
-        (0, 1, 0, 2, "10100", "10100", "10000", "00000", "00100"),
-        (0, 2, 1, 3, "11100", "11100", "11000", "00000", "01000"),
-        (0, 3, 2, None, "11010", "11110", "11010", "00100", "00010"),
+    assert values(connection, "history_block", columns, "seed = 1") == [
+        (
+            *(1, 0, 4, 3, 3),
+            ["00100"],
+            ["00111", "01111", "00101"],
+            ["00111", "01011", "00001"],
+            ["01101", "00111", "00000"],
+            *("11110", "10000", "11010"),
+        )
     ]
+
+
+def test_history_part(connection: Connection, by_hand: Recorded) -> None:
+    columns = ", ".join(connection.execute(text("SELECT * FROM history_block")).keys())
+    assert values(connection, "history_part", columns) == values(connection, "history_block", "*")
+    assert values(connection, "history_part", "part") == [(run % 4,) for run in by_hand.run_ids]
 
 
 def test_forgetting(connection: Connection, by_hand: Recorded) -> None:
@@ -217,27 +244,36 @@ def test_learning_order(connection: Connection, by_hand: Recorded) -> None:
     )
 
 
-def test_learning_block(connection: Connection, by_hand: Recorded) -> None:
-    columns = (
-        "block, evaluation, first_evaluation, last_evaluation, evaluations, runs, "
-        "unslice(correct), unslice(learned), unslice(met), unslice(forgotten), unslice(unbroken)"
+def test_accessibility(connection: Connection, by_hand: Recorded) -> None:
+    columns = "example_id, split, position, label, evaluations, accessibility, rank"
+    assert_near(
+        values(connection, "accessibility", columns),
+        [
+            # Right 12, 8, 6, 1 and 2 times of 12.
+            (0, "train", 0, 0, 4, 1.0, 1),
+            (1, "train", 1, 1, 4, 8 / 12, 2),
+            (2, "train", 2, 2, 4, 6 / 12, 3),
+            (3, "train", 3, 0, 4, 1 / 12, 5),
+            (4, "train", 4, 1, 4, 2 / 12, 4),
+        ],
     )
-    rows = values(connection, "learning_block", columns)
-    assert rows == [
-        (0, 0, 0, 3, 4, 3, [3, 0, 0, 0, 1], [3, 0, 0, 0, 0], [3, 0, 0, 0, 1], [], [0] * 5),
-        (
-            *(0, 1, 0, 3, 4, 3),
-            *([3, 2, 2, 0, 1], [3, 2, 0, 0, 0], [3, 2, 2, 0, 2], [0, 0, 0, 0, 1], [3, 2, 0, 0, 0]),
-        ),
-        (
-            *(0, 2, 0, 3, 4, 3),
-            *([3, 3, 2, 0, 0], [3, 3, 1, 0, 0], [3, 3, 3, 0, 2], [0, 0, 1, 0, 1], [3, 3, 1, 0, 0]),
-        ),
-        (
-            *(0, 3, 0, 3, 4, 3),
-            *([3, 3, 2, 1, 0], [3, 3, 2, 1, 0], [3, 3, 3, 1, 2], [0, 0, 1, 0, 0], [3, 3, 2, 1, 0]),
-        ),
-    ]
+
+
+def test_accessibility_block(connection: Connection, by_hand: Recorded) -> None:
+    [(block, evaluations, scores)] = values(
+        connection, "accessibility_block", "block, evaluations, accessibility"
+    )
+    assert (block, evaluations) == (0, 4)
+    assert scores == pytest.approx([1, 8 / 12, 6 / 12, 1 / 12, 2 / 12])
+
+
+def test_accessibility_of_runs_behind_is_a_mean_of_means(connection: Connection) -> None:
+    # Example 0: 2/2 right at evaluation 0, 0/1 at evaluation 1; example 1: 1/2 and 1/1.
+    record(connection, story_of([[[1, 0], [1, 1]], [[1, 0], [0, 0]]], recorded=[[0, 1], [0]]))
+    assert_near(
+        values(connection, "accessibility", "example_id, evaluations, accessibility, rank"),
+        [(0, 2, 1 / 2, 2), (1, 2, 3 / 4, 1)],
+    )
 
 
 def test_tp_block(connection: Connection, by_hand: Recorded) -> None:
@@ -299,3 +335,164 @@ def test_bimodality(connection: Connection, by_hand: Recorded) -> None:
 def test_two_points_have_bimodality_0(connection: Connection) -> None:
     record(connection, story_of([[[1], [1], [0], [0], [0]]] * 3))
     assert_near(values(connection, "bimodality", "bimodality"), [(0.0,)])
+
+
+def test_agreement_block(connection: Connection, by_hand: Recorded) -> None:
+    # Right in 3, 2, 2, 0 and 1 runs at evaluation 1, and the wrong ones agree with each other:
+    # 3, 2, 2, 3 and 2 of a mind; ones first, then twos.
+    columns = "block, evaluation, runs, agreeing"
+    expected = [(0, 1, 3, ["10010", "11111"])]
+    assert values(connection, "agreement_block", columns, "evaluation = 1") == expected
+    assert values(connection, "agreement_part", columns, "evaluation = 1") == expected
+    parts = values(connection, "agreement_part", "evaluation, part")
+    assert parts == [(0, 0), (1, 1), (2, 2), (3, 3)]
+
+
+def test_agreement(connection: Connection, by_hand: Recorded) -> None:
+    columns = "example_id, evaluation, split, position, label, runs, runs_agreeing, agreement"
+    assert_near(
+        values(connection, "agreement", columns, "evaluation IN (1, 3)"),
+        [
+            (0, 1, "train", 0, 0, 3, 3, 1.0),
+            (0, 3, "train", 0, 0, 3, 3, 1.0),
+            (1, 1, "train", 1, 1, 3, 2, 2 / 3),
+            (1, 3, "train", 1, 1, 3, 3, 1.0),
+            (2, 1, "train", 2, 2, 3, 2, 2 / 3),
+            (2, 3, "train", 2, 2, 3, 2, 2 / 3),
+            (3, 1, "train", 3, 0, 3, 3, 1.0),
+            (3, 3, "train", 3, 0, 3, 2, 2 / 3),
+            (4, 1, "train", 4, 1, 3, 2, 2 / 3),
+            (4, 3, "train", 4, 1, 3, 3, 1.0),
+        ],
+    )
+
+
+def test_agreement_on_several_classes(connection: Connection) -> None:
+    """Of five votes for four classes; nobody knows those of the last two runs."""
+    votes = {0: [3, 1, 3, 2, 3, 0, 0], 1: [0, 1, 2, 3, 3, 3, 3], 2: [2, 2, 1, 1, 0, 1, 1]}
+    told = Story(
+        sizes={"train": 2, "test": 1},
+        num_classes=4,
+        labels=np.zeros(3, dtype=np.int64),
+        predicted=np.array(list(votes.values())).T[:, :, None],
+        recorded=[[0]] * 7,
+        classes_known=[True] * 5 + [False] * 2,
+    )
+    record(connection, told)
+    assert_near(
+        values(connection, "agreement", "split, example_id, runs, runs_agreeing, agreement"),
+        [("train", 0, 5, 3, 0.6), ("train", 1, 5, 2, 0.4), ("test", 2, 5, 2, 0.4)],
+    )
+
+
+def test_agreement_histogram(connection: Connection, by_hand: Recorded) -> None:
+    columns = "split, evaluation, runs, runs_agreeing, agreement, examples"
+    assert_near(
+        values(connection, "agreement_histogram", columns, "evaluation = 1"),
+        [
+            ("train", 1, 3, 1, 1 / 3, 0),
+            ("train", 1, 3, 2, 2 / 3, 3),
+            ("train", 1, 3, 3, 1.0, 2),
+        ],
+    )
+
+
+def test_error_consistency(connection: Connection, by_hand: Recorded) -> None:
+    # At evaluation 1 the runs are right about 11100, 10100 and 11001.
+    columns = (
+        "seed_a, seed_b, run_a, run_b, split, examples, accuracy_a, accuracy_b, observed, "
+        "expected, kappa"
+    )
+    ids = by_hand.run_ids
+    assert_near(
+        values(connection, "error_consistency", columns, "evaluation = 1"),
+        [
+            (0, 1, ids[0], ids[1], "train", 5, 0.6, 0.4, 0.8, 0.48, 0.32 / 0.52),
+            (0, 2, ids[0], ids[2], "train", 5, 0.6, 0.6, 0.6, 0.52, 0.08 / 0.48),
+            (1, 2, ids[1], ids[2], "train", 5, 0.4, 0.6, 0.4, 0.48, -0.08 / 0.52),
+        ],
+    )
+
+
+def test_error_consistency_where_chance_says_all(connection: Connection) -> None:
+    """Two runs always right, one always wrong, one that errs once."""
+    record(connection, story_of([[[1], [1]], [[1], [1]], [[0], [0]], [[1], [0]]]))
+    assert_near(
+        values(connection, "error_consistency", "seed_a, seed_b, observed, expected, kappa"),
+        [
+            (0, 1, 1.0, 1.0, None),
+            (0, 2, 0.0, 0.0, 0.0),
+            (0, 3, 0.5, 0.5, 0.0),
+            (1, 2, 0.0, 0.0, 0.0),
+            (1, 3, 0.5, 0.5, 0.0),
+            (2, 3, 0.5, 0.5, 0.0),
+        ],
+    )
+
+
+def test_decision_swaps(connection: Connection, by_hand: Recorded) -> None:
+    columns = (
+        "seed, split, evaluation, previous_evaluation, swaps, forgotten, learned, examples, "
+        "swap_share"
+    )
+    assert_near(
+        values(connection, "decision_swaps", columns),
+        [
+            # Right about 10001, 11100, 11000 and 11100.
+            (0, "train", 1, 0, 3, 1, 2, 5, 0.6),
+            (0, "train", 2, 1, 1, 1, 0, 5, 0.2),
+            (0, "train", 3, 2, 1, 0, 1, 5, 0.2),
+            # About 10000, 10100, 11100 and 11010.
+            (1, "train", 1, 0, 1, 0, 1, 5, 0.2),
+            (1, "train", 2, 1, 1, 0, 1, 5, 0.2),
+            (1, "train", 3, 2, 2, 1, 1, 5, 0.4),
+            # About 10000, 11001, 11100 and 11100.
+            (2, "train", 1, 0, 2, 0, 2, 5, 0.4),
+            (2, "train", 2, 1, 2, 1, 1, 5, 0.4),
+            (2, "train", 3, 2, 0, 0, 0, 5, 0.0),
+        ],
+    )
+
+
+def test_decision_swaps_over_a_gap(connection: Connection) -> None:
+    record(connection, story_of([[[1, 0, 1], [1, 1, 0]]], recorded=[[0, 2]]))
+    columns = "evaluation, previous_evaluation, swaps, forgotten, learned"
+    assert values(connection, "decision_swaps", columns) == [(2, 0, 1, 1, 0)]
+
+
+def test_unknown_classes(connection: Connection) -> None:
+    """Right and wrong are all that is known: only what needs classes is missing."""
+    record(connection, story_of([[[1], [0]]], classes_known=False))
+    assert values(connection, "outcome", "example_id, correct, predicted") == [
+        (0, True, None),
+        (1, False, None),
+    ]
+    assert values(connection, "tp_agreement", "example_id, runs_correct") == [(0, 1), (1, 0)]
+    for view in ("agreement_part", "agreement_block", "agreement", "agreement_histogram"):
+        assert values(connection, view, "*") == []
+
+
+def test_signal(connection: Connection, by_hand: Recorded) -> None:
+    columns = "ensemble, seed, example_id, evaluation, signal, value, split, position, label"
+    assert values(connection, "signal", columns, "example_id = 3 AND seed <> 1") == [
+        ("by-hand", 0, 3, 0, "margin", 34.0, "train", 3, 0),
+        ("by-hand", 0, 3, 1, "margin", 32.0, "train", 3, 0),
+        ("by-hand", 0, 3, 2, "margin", 30.0, "train", 3, 0),
+        ("by-hand", 0, 3, 3, "margin", 32.0, "train", 3, 0),
+        ("by-hand", 2, 3, 0, "margin", 36.0, "train", 3, 0),
+        ("by-hand", 2, 3, 1, "margin", 34.0, "train", 3, 0),
+        ("by-hand", 2, 3, 2, "margin", 32.0, "train", 3, 0),
+        ("by-hand", 2, 3, 3, "margin", 34.0, "train", 3, 0),
+    ]
+
+
+def test_run_signal(connection: Connection, by_hand: Recorded) -> None:
+    # 4, 2, 0 and 2 have mean 2, and deviations 2, 0, -2 and 0 from it: variance 8/4.
+    columns = "seed, example_id, signal, evaluations, mean, deviation, split, position, label"
+    rows = values(connection, "run_signal", columns)
+    assert len(rows) == 15
+    for row in rows:
+        run, example = row[:2]
+        assert row[2:4] == ("margin", 4)
+        assert row[4:6] == pytest.approx((2 + run + 10 * example, 2**0.5))
+        assert row[6:] == ("train", example, [0, 1, 2, 0, 1][example])

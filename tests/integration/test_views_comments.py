@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 from tests.support.views import VIEWS
 from tracker.db.schema import sql_text
 
-BUILDING_BLOCKS = {"counted_run", "block_history", "learning_block", "tp_block"}
+BUILDING_BLOCKS = {"counted_run"}
 """Views that others are made of: their files explain their columns."""
 
 PLAIN = {
@@ -57,7 +57,16 @@ def test_file_opens_with_title_and_grain(view: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "view", ["bimodality", "ensemble_evaluation", "forgetting", "learning_order", "run_progress"]
+    "view",
+    [
+        "bimodality",
+        "ensemble_evaluation",
+        "error_consistency",
+        "forgetting",
+        "learning_order",
+        "outcome",
+        "run_progress",
+    ],
 )
 def test_file_says_what_null_means(view: str) -> None:
     header, _, _ = sql_text("views", view).partition("CREATE VIEW")

@@ -12,13 +12,36 @@ from sqlalchemy import Connection, Row, text
 from tests.support.ensembles import Story, block_size, record, story_of, with_changes
 from tests.support.strategies import stories
 from tests.support.views import VIEWS, assert_rows, check, read
-from tracker.outcomes.layout import BLOCK_SIZE
+from tracker.outcomes.layout import block_size as real_block_size
 
 
 def random_story(runs: int = 3, examples: int = 5, evaluations: int = 4, **others: Any) -> Story:
     """Right or wrong by chance; `others` as of `story_of`."""
     rng = np.random.default_rng([runs, examples, evaluations])
     return story_of(rng.random((runs, examples, evaluations)) < 0.6, **others)
+
+
+def random_votes(
+    runs: int, examples: int, evaluations: int, num_classes: int, **others: Any
+) -> Story:
+    """Any class is as likely as any other; `others` as of `Story`."""
+    rng = np.random.default_rng([runs, examples, evaluations, num_classes])
+    defaults = {"sizes": {"train": examples}, "recorded": [range(evaluations)] * runs}
+    return Story(
+        num_classes=num_classes,
+        labels=rng.integers(0, num_classes, examples),
+        predicted=rng.integers(0, num_classes, (runs, examples, evaluations)),
+        **(defaults | others),
+    )
+
+
+def random_signals(*shape: int) -> dict[str, Any]:
+    """A signal between 0 and 1 and one of large numbers, [R, X, E]."""
+    rng = np.random.default_rng(shape)
+    return {
+        "confidence": rng.random(shape, dtype=np.float32),
+        "margin": (rng.standard_normal(shape) * 1e6).astype(np.float32),
+    }
 
 
 CASES = {
@@ -59,6 +82,21 @@ CASES = {
     "no evaluation at all": random_story(recorded=[(), (), ()], states=["queued"] * 3),
     "everything right": story_of(np.ones((3, 5, 4))),
     "everything wrong": story_of(np.zeros((3, 5, 4))),
+    "signals": random_story(
+        examples=21,
+        sizes={"train": 12, "test": 9},
+        recorded=[range(4), [0, 2], [1]],
+        states=["complete", "cancelled", "failed"],
+        signals=random_signals(3, 21, 4),
+    ),
+    "votes for many classes": random_votes(7, 21, 2, 10, sizes={"train": 12, "test": 9}),
+    "votes for more classes than runs": random_votes(5, 9, 2, 1000),
+    "votes of runs behind the others": random_votes(4, 9, 3, 3, recorded=[[0, 1, 2], [0], [2], []]),
+    "no classes known": random_votes(3, 9, 2, 3, classes_known=False),
+    "some runs' classes known": random_votes(4, 9, 2, 3, classes_known=[True, False, True, False]),
+    "no classes known of who has recorded": random_votes(
+        2, 9, 2, 3, recorded=[[0], [1]], classes_known=[False, True]
+    ),
     "many runs": random_story(runs=17, examples=9, evaluations=2),
 }
 
@@ -84,11 +122,9 @@ def test_ensembles_of_every_shape(undone: Any, story: Story, size: int) -> None:
 @pytest.mark.embedded_only
 @pytest.mark.parametrize("view", VIEWS)
 def test_one_more_than_a_block_of_the_real_size(connection: Connection, view: str) -> None:
-    story = random_story(runs=2, examples=BLOCK_SIZE + 3, evaluations=2, sizes=REAL_SIZES)
+    size = real_block_size(1000)
+    story = random_story(2, size + 3, 2, sizes={"train": size + 1, "test": 2}, num_classes=1000)
     check(connection, view, record(connection, story))
-
-
-REAL_SIZES = {"train": BLOCK_SIZE + 1, "test": 2}
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -168,6 +204,10 @@ def test_properties(undone: Any, story: Story) -> None:
         accessibility_is_the_mean_of_tp_agreement(connection, story)
         accuracy_is_the_mean_of_tp_agreement(connection, story)
         ranks_follow_accessibility(connection, story)
+        views_agree_on_accessibility(connection, story)
+        agreement_is_at_least_tp_agreement(connection, story)
+        agreement_histograms_count_every_example(connection, story)
+        swaps_are_events(connection, story)
 
 
 def first_correct_above_accuracy_above_last_mistake(connection: Connection, story: Story) -> None:
@@ -244,3 +284,69 @@ def ranks_follow_accessibility(connection: Connection, story: Story) -> None:
         rows.sort(key=lambda row: row["rank"])
         scores = [row["accessibility"] for row in rows]
         assert scores == sorted(scores, reverse=True)
+
+
+def views_agree_on_accessibility(connection: Connection, story: Story) -> None:
+    columns = ("example_id", "accessibility", "rank")
+    one, other = (
+        sorted(
+            tuple(row[column] for column in columns) for row in read(connection, view, story.name)
+        )
+        for view in ("accessibility", "learning_order")
+    )
+    assert one == other
+
+
+def agreement_is_at_least_tp_agreement(connection: Connection, story: Story) -> None:
+    """Where all classes are known; it is also at least the share that chance needs."""
+    if not all(story.classes_told):
+        return
+    pairs = query(
+        connection,
+        """
+        SELECT tp_agreement.runs, runs_correct, runs_agreeing
+        FROM tp_agreement JOIN agreement USING (ensemble, example_id, evaluation, runs)
+        WHERE ensemble = :name
+        """,
+        story,
+    )
+    assert len(pairs) == len(read(connection, "tp_agreement", story.name))
+    for pair in pairs:
+        assert pair.runs_correct <= pair.runs_agreeing <= pair.runs
+        assert pair.runs_agreeing * story.num_classes >= pair.runs
+
+
+def agreement_histograms_count_every_example(connection: Connection, story: Story) -> None:
+    histograms = query(
+        connection,
+        """
+        SELECT split, sum(examples) AS examples, count(*) AS bars, min(runs) AS runs
+        FROM agreement_histogram WHERE ensemble = :name GROUP BY split, evaluation
+        """,
+        story,
+    )
+    for histogram in histograms:
+        assert histogram.examples == story.sizes[histogram.split]
+        assert histogram.bars == histogram.runs
+
+
+def swaps_are_events(connection: Connection, story: Story) -> None:
+    """Answers that change, evaluation by evaluation, are the events of the examples."""
+    by_evaluation = query(
+        connection,
+        """
+        SELECT run_id, split, sum(forgotten)::int, sum(learned)::int
+        FROM decision_swaps WHERE ensemble = :name GROUP BY run_id, split ORDER BY run_id, split
+        """,
+        story,
+    )
+    by_example = query(
+        connection,
+        """
+        SELECT run_id, split, sum(forgetting_events)::int, sum(learning_events)::int
+        FROM forgetting WHERE ensemble = :name AND evaluations > 1
+        GROUP BY run_id, split ORDER BY run_id, split
+        """,
+        story,
+    )
+    assert by_evaluation == by_example

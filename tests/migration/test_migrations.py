@@ -1,22 +1,31 @@
 """Migrating gives the schema of the models and of the current SQL; back and forth, and at once."""
 
 import ast
+import re
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from alembic import command
 from sqlalchemy import Engine, text
 
 import migrations
+from tests.support import first_revision
 from tests.support.catalog import catalog
+from tests.support.ensembles import Story, record, story_of
 from tests.support.servers import Servers, connected, new_database
+from tests.support.views import check
 from tracker.db import migrate
 from tracker.db.migrate import HEAD, current_revision, ensure_current, script_head, upgrade
 from tracker.db.models import Base
-from tracker.db.schema import FUNCTIONS, VIEWS, schema_scripts
+from tracker.db.schema import FUNCTIONS, VIEWS, schema_scripts, sql_text
 from tracker.errors import SchemaMismatchError
+from tracker.outcomes.writer import insert_evaluation
 
 FOLDER = Path(migrations.__file__).parent
 REVISIONS = sorted(FOLDER.glob("versions/[0-9]*.py"))
@@ -51,16 +60,34 @@ def test_migrating_gives_the_models_and_the_current_sql(
     tables = [row[0] for row in made["relations"] if row[1] == "r"]
     assert sorted(tables) == sorted(Base.metadata.tables)
     assert {row[0] for row in made["views"]} == set(VIEWS)
-    assert {row[0].partition("(")[0] for row in made["functions"]} == {
-        *FUNCTIONS,
-        "bitslice_add",
-    } - {"bitslice_sum"}
-    assert {row[0] for row in made["aggregates"]} == {
-        "bitslice_sum(bit varying)",
-        "bitslice_sum(bit varying[])",
-        "bitslice_sum(bit varying,integer)",
-    }
-    assert {row[2] for row in made["aggregates"]} == {"s"}
+    assert Counter(row[0].partition("(")[0] for row in made["functions"]) == defined("FUNCTION")
+    assert Counter(row[0].partition("(")[0] for row in made["aggregates"]) == defined("AGGREGATE")
+
+
+def defined(kind: str) -> Counter[str]:
+    """How often the files of the schema define a function or an aggregate of each name."""
+    texts = [sql_text("functions", name) for name in FUNCTIONS]
+    found = Counter(re.findall(rf"^CREATE {kind} (\w+)", "\n".join(texts), re.MULTILINE))
+    assert found
+    return found
+
+
+def test_functions_give_the_same_for_the_same_in_any_process(engine: Engine) -> None:
+    """Or the planner would not inline them, nor hand them to parallel workers."""
+    query = text(
+        "SELECT proname, provolatile::text, proparallel::text FROM pg_proc "
+        "WHERE pronamespace = 'public'::regnamespace"
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(query).all()
+    assert len(rows) == (defined("FUNCTION") + defined("AGGREGATE")).total()
+    for name, volatility, parallel in rows:
+        assert (volatility, parallel) == ("i", "s"), name
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_file_of_a_function_opens_with_its_title(name: str) -> None:
+    assert re.match(rf"-- ([a-z_]+, )*{name}(, [a-z_]+)*: \S", sql_text("functions", name))
 
 
 def test_every_constraint_has_a_name_by_the_rule(engine: Engine) -> None:
@@ -159,7 +186,7 @@ def test_older_database_is_refused_unless_it_may_be_migrated(
     assert upgraded == [engine]
 
 
-# --- back, forth, and at once ---------------------------------------------------------------------
+# --- back and forth -------------------------------------------------------------------------------
 
 
 def test_down_to_nothing_and_up_again(engine: Engine) -> None:
@@ -171,10 +198,107 @@ def test_down_to_nothing_and_up_again(engine: Engine) -> None:
     assert current_revision(engine) == HEAD
 
 
+def test_every_migration_can_be_undone(empty_engine: Engine) -> None:
+    """Its downgrade gives what the revision before it gave, comments and all."""
+    before = [catalog(empty_engine)]
+    for revision in [path.name.partition("_")[0] for path in REVISIONS]:
+        upgrade(empty_engine, revision)
+        before.append(catalog(empty_engine))
+    for path in reversed(REVISIONS):
+        assert catalog(empty_engine) == before.pop(), path.stem
+        downgrade(empty_engine, "-1")
+    assert catalog(empty_engine) == before.pop()
+
+
 def test_upgrading_again_changes_nothing(engine: Engine) -> None:
     before = catalog(engine)
     upgrade(engine)
     assert catalog(engine) == before
+
+
+# --- with data in it ------------------------------------------------------------------------------
+
+STORED = ("dataset", "split", "block", "example", "ensemble", "run", "evaluation", "outcome_block")
+
+
+def old_story(**others: Any) -> Story:
+    """Two splits, blocks of the first version's size and rests, runs that differ in length."""
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, 5, 4110)
+    guesses = rng.integers(0, 5, (3, 4110, 4))
+    return Story(
+        sizes={"train": 4100, "test": 10},
+        num_classes=5,
+        labels=labels,
+        predicted=np.where(rng.random(guesses.shape) < 0.4, labels[:, None], guesses),
+        recorded=[[0, 1, 2, 3], [0, 2, 3], [0, 1, 3]],
+        **others,
+    )
+
+
+def rows_of(engine: Engine, relation: str) -> list[str]:
+    """Every row as text, in order."""
+    with engine.connect() as connection:
+        return sorted(connection.scalars(text(f"SELECT CAST(t AS text) FROM {relation} AS t")))
+
+
+def test_data_of_the_first_revision_survives(empty_engine: Engine) -> None:
+    upgrade(empty_engine, "0001")
+    with empty_engine.begin() as connection:
+        recorded = first_revision.write(connection, old_story(), evaluations=2)
+    tables = {name: rows_of(empty_engine, name) for name in STORED}
+    views = {row[0] for row in catalog(empty_engine)["views"]}
+    before = {view: rows_of(empty_engine, view) for view in views}
+    assert all(tables.values())
+    assert all(before.values())
+
+    upgrade(empty_engine)
+    told = replace(recorded.story, recorded=[run[:2] for run in recorded.story.recorded])
+    with empty_engine.connect() as connection:
+        for view in VIEWS:
+            check(connection, view, replace(recorded, story=told))
+
+    downgrade(empty_engine, "0001")
+    assert {name: rows_of(empty_engine, name) for name in STORED} == tables
+    assert {view: rows_of(empty_engine, view) for view in views} == before
+
+
+def test_runs_of_the_first_revision_go_on(empty_engine: Engine) -> None:
+    """In blocks of the size in which their dataset was registered."""
+    upgrade(empty_engine, "0001")
+    story = old_story()
+    with empty_engine.begin() as connection:
+        recorded = first_revision.write(connection, story, evaluations=2)
+    upgrade(empty_engine)
+    with empty_engine.begin() as connection:
+        for run, run_id in enumerate(recorded.run_ids):
+            for evaluation in story.recorded[run][2:]:
+                outcomes = story.evaluation_record(run, evaluation)
+                layout = first_revision.layout_of(story)
+                assert insert_evaluation(connection, run_id, layout, outcomes)
+        for view in VIEWS:
+            check(connection, view, recorded)
+
+
+def test_ensembles_without_classes_have_no_place_before(empty_engine: Engine) -> None:
+    """Going back deletes them, whole, and nothing else."""
+    upgrade(empty_engine, "0001")
+    with empty_engine.begin() as connection:
+        first_revision.write(connection, old_story(), evaluations=4)
+    tables = {name: rows_of(empty_engine, name) for name in STORED}
+    upgrade(empty_engine)
+    signals = {"margin": np.zeros((2, 8, 2), dtype=np.float32)}
+    told = story_of(np.ones((2, 8, 2)), classes_known=[True, False], signals=signals)
+    with empty_engine.begin() as connection:
+        recorded = record(connection, told)
+    downgrade(empty_engine, "0001")
+    with empty_engine.begin() as connection:
+        # Datasets stay: others may be of them.
+        connection.execute(text("DELETE FROM dataset WHERE id = :id"), {"id": recorded.dataset_id})
+    assert {name: rows_of(empty_engine, name) for name in STORED} == tables
+
+
+# --- what goes wrong, and at once -----------------------------------------------------------------
 
 
 def test_failed_migration_leaves_nothing(

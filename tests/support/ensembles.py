@@ -21,6 +21,7 @@ from tracker.db.models import Ensemble, Run
 from tracker.outcomes import layout
 from tracker.outcomes.layout import Layout, plane_count
 from tracker.outcomes.packing import pack_outcomes
+from tracker.outcomes.signals import SignalSummary
 from tracker.outcomes.writer import EvaluationRecord, record_evaluation
 from tracker.registry import register_dataset
 from tracker.runs import Claim, claim_run, finish
@@ -45,6 +46,11 @@ class Story:
         For each run the ordinals that it has recorded, ascending; others never happened.
     states
         For each run its state at the end; all complete if not given.
+    signals
+        What is recorded and summarised besides, by name: float32 arrays [R, X, E].
+    classes_known
+        For each run, or for all of them, if its predicted classes are recorded; else only right
+        and wrong are, as in some imported ensembles.
     """
 
     sizes: Mapping[str, int]
@@ -53,6 +59,8 @@ class Story:
     predicted: NDArray[np.int64]
     recorded: Sequence[Sequence[int]]
     states: Sequence[str] = ()
+    signals: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    classes_known: bool | Sequence[bool] = True
     name: str = field(default_factory=lambda: f"story-{secrets.token_hex(6)}")
     dataset: str = field(default_factory=lambda: f"data-{secrets.token_hex(6)}")
 
@@ -62,18 +70,28 @@ class Story:
         assert runs == len(self.recorded)
         if not self.states:
             object.__setattr__(self, "states", ("complete",) * runs)
+        if isinstance(self.classes_known, bool):
+            object.__setattr__(self, "classes_known", (self.classes_known,) * runs)
+        assert len(self.classes_told) == runs
 
     def __repr__(self) -> str:
         rights = [[bitmap(example) for example in run] for run in self.correct]
         return (
             f"Story(sizes={dict(self.sizes)}, num_classes={self.num_classes}, recorded="
-            f"{list(map(list, self.recorded))}, states={list(self.states)}, correct={rights})"
+            f"{list(map(list, self.recorded))}, states={list(self.states)}, "
+            f"classes_known={list(self.classes_told)}, correct={rights})"
         )
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
         """Boolean array [R, X, E]."""
         return self.predicted == self.labels[None, :, None]
+
+    @property
+    def classes_told(self) -> Sequence[bool]:
+        """`classes_known` of each run."""
+        assert not isinstance(self.classes_known, bool)
+        return self.classes_known
 
     @property
     def runs(self) -> int:
@@ -103,7 +121,8 @@ class Story:
             )
             for split, indices in self.split_ranges().items()
         }
-        return np.concatenate([parts[split] for split in self.sizes], axis=1)
+        packed = np.concatenate([parts[split] for split in self.sizes], axis=1)
+        return packed if self.classes_told[run] else packed[:1]
 
     def evaluation_record(self, run: int, evaluation: int) -> EvaluationRecord:
         """One evaluation with its step, epoch and loss."""
@@ -113,7 +132,21 @@ class Story:
             epoch=float(evaluation),
             train_loss=loss_of(run, evaluation),
             packed=self.packed(run, evaluation),
+            signals={name: values[run, :, evaluation] for name, values in self.signals.items()},
+            summaries=self.summaries(run) if evaluation == self.recorded[run][-1] else {},
         )
+
+    def summaries(self, run: int) -> dict[str, SignalSummary]:
+        """Each signal over all evaluations that a run has recorded."""
+        told = list(self.recorded[run])
+        return {
+            name: SignalSummary(
+                len(told),
+                values[run][:, told].mean(1, dtype=np.float64),
+                values[run][:, told].std(1, dtype=np.float64),
+            )
+            for name, values in self.signals.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -181,6 +214,11 @@ def make_dataset(
     return Dataset(name, num_classes, names, splits)
 
 
+def layout_of(story: Story) -> Layout:
+    """How the story's examples lie in blocks."""
+    return Layout.of(story.sizes, layout.block_size(story.num_classes))
+
+
 def dataset_of(story: Story) -> Dataset:
     """The dataset that the story is about."""
     return make_dataset(story.dataset, story.sizes, story.labels, story.num_classes)
@@ -220,7 +258,9 @@ def add_ensemble(connection: Connection, story: Story) -> Recorded:
     run_ids = connection.scalars(
         insert(Run).returning(Run.id, sort_by_parameter_order=True), rows
     ).all()
-    return Recorded(story, dataset.id, ensemble_id, list(run_ids), layout.BLOCK_SIZE)
+    return Recorded(
+        story, dataset.id, ensemble_id, list(run_ids), layout.block_size(story.num_classes)
+    )
 
 
 def claimed(connection: Connection, run_id: int, worker: str = "host:1") -> Claim:
@@ -246,7 +286,7 @@ def record(connection: Connection, story: Story) -> Recorded:
 def write(connection: Connection, claim: Claim, story: Story, run: int, evaluation: int) -> bool:
     """Write one evaluation; see `record_evaluation`."""
     evaluation_record = story.evaluation_record(run, evaluation)
-    return record_evaluation(connection, claim, Layout.of(story.sizes), evaluation_record)
+    return record_evaluation(connection, claim, layout_of(story), evaluation_record)
 
 
 def _end(connection: Connection, claim: Claim, state: str) -> None:
@@ -265,5 +305,6 @@ def with_changes(story: Story, **changes: object) -> Story:
 def block_size(size: int) -> Iterator[None]:
     """Blocks of `size` examples, a multiple of 8, in place of thousands."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tracker.outcomes.layout.BLOCK_SIZE", size)
+        patch.setattr("tracker.outcomes.layout.MAX_BLOCK_SIZE", size)
+        patch.setattr("tracker.outcomes.layout.block_size", lambda _: size)
         yield

@@ -159,7 +159,7 @@ def outcome(recorded: Recorded) -> list[Row]:
             "evaluation": e,
             "label": int(story.labels[example]),
             "correct": bool(story.predicted[run, example, e] == story.labels[example]),
-            "predicted": int(story.predicted[run, example, e]),
+            "predicted": int(story.predicted[run, example, e]) if story.classes_told[run] else None,
         }
         for run in range(story.runs)
         for e in story.recorded[run]
@@ -223,18 +223,45 @@ def accessibilities(story: Story) -> NDArray[np.float64]:
     return np.mean([tp_agreements(story, e) for e in ordinals(story)], axis=0)
 
 
+def ranks(story: Story) -> NDArray[np.int64]:
+    """Place by falling accessibility within the split, equals sharing the best one, [X]."""
+    scores = accessibilities(story).round(12)
+    parts = [-scores[indices] for indices in story.split_ranges().values()]
+    return np.concatenate([stats.rankdata(part, "min") for part in parts]).astype(np.int64)
+
+
+def accessibility(recorded: Recorded) -> list[Row]:
+    story = recorded.story
+    if not ordinals(story):
+        return []
+    scores, places = accessibilities(story), ranks(story)
+    return [
+        {
+            "ensemble": story.name,
+            "ensemble_id": recorded.ensemble_id,
+            "split": split,
+            "example_id": example,
+            "position": position,
+            "label": int(story.labels[example]),
+            "evaluations": len(ordinals(story)),
+            "accessibility": float(scores[example]),
+            "rank": int(places[example]),
+        }
+        for split, position, example in examples(story)
+    ]
+
+
 def learning_order(recorded: Recorded) -> list[Row]:
     story = recorded.story
     runs = begun(story)
     if not runs:
         return []
-    scores = accessibilities(story).round(12)
+    scores, places = accessibilities(story), ranks(story)
     rows = []
     for split, position, example in examples(story):
         histories = [answers(story, run, example) for run in runs]
         epochs = [learned(history) for history in histories]
         firsts = [first_correct(history) for history in histories]
-        rivals = scores[story.split_ranges()[split]]
         rows.append(
             {
                 "ensemble": story.name,
@@ -246,7 +273,7 @@ def learning_order(recorded: Recorded) -> list[Row]:
                 "runs": len(runs),
                 "evaluations": len(ordinals(story)),
                 "accessibility": float(scores[example]),
-                "rank": 1 + int((rivals > scores[example]).sum()),
+                "rank": int(places[example]),
                 "mean_learned": mean([e for e in epochs if e is not None]),
                 "median_learned": median(epochs),
                 "learned_share": mean([history[-1][1] for history in histories]),

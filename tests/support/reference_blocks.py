@@ -4,10 +4,23 @@ Slices stand here as the counts that they mean.
 """
 
 from collections.abc import Iterator
+from itertools import count
 
 from tests.support.bits import bitmap
 from tests.support.ensembles import Recorded
-from tests.support.reference import Row, answers, begun, counted, ordinals, present
+from tests.support.reference import (
+    Row,
+    accessibilities,
+    answers,
+    begun,
+    changes,
+    first_correct,
+    last_mistake,
+    learned,
+    ordinals,
+    present,
+)
+from tests.support.reference_runs import most_votes, voters
 
 
 def blocks(recorded: Recorded) -> Iterator[tuple[int, range]]:
@@ -36,84 +49,75 @@ def tp_block(recorded: Recorded) -> list[Row]:
     ]
 
 
-def block_history(recorded: Recorded) -> list[Row]:
+def accessibility_block(recorded: Recorded) -> list[Row]:
     story = recorded.story
-    rows = []
-    for run in counted(story):
-        for i, e in enumerate(story.recorded[run]):
-            for block, indices in blocks(recorded):
-                rights = [[right for _, right in answers(story, run, x)] for x in indices]
-                rows.append(
-                    {
-                        "ensemble_id": recorded.ensemble_id,
-                        "ensemble": story.name,
-                        "dataset_id": recorded.dataset_id,
-                        "run_id": recorded.run_ids[run],
-                        "seed": run,
-                        "block": block,
-                        "evaluation": e,
-                        "previous_evaluation": story.recorded[run][i - 1] if i else 0,
-                        "next_evaluation": next(iter(story.recorded[run][i + 1 :]), None),
-                        "correct": bitmap([right[i] for right in rights]),
-                        "correct_by_now": bitmap([any(right[: i + 1]) for right in rights]),
-                        "correct_from_now": bitmap([all(right[i:]) for right in rights]),
-                        "forgotten": bitmap([right[i - 1] and not right[i] for right in rights])
-                        if i
-                        else None,
-                        "acquired": bitmap([right[i] and not right[i - 1] for right in rights])
-                        if i
-                        else None,
-                    }
-                )
-    return rows
+    return [
+        {
+            "ensemble": story.name,
+            "ensemble_id": recorded.ensemble_id,
+            "dataset_id": recorded.dataset_id,
+            "block": block,
+            "evaluations": len(ordinals(story)),
+            "accessibility": accessibilities(story)[list(indices)].tolist(),
+        }
+        for block, indices in (blocks(recorded) if ordinals(story) else ())
+    ]
 
 
-def learning_block(recorded: Recorded) -> list[Row]:
+def agreement_block(recorded: Recorded) -> list[Row]:
     story = recorded.story
-    if not ordinals(story):
-        return []
-    first, last = ordinals(story)[0], ordinals(story)[-1]
+    return [
+        {
+            "ensemble_id": recorded.ensemble_id,
+            "ensemble": story.name,
+            "dataset_id": recorded.dataset_id,
+            "block": block,
+            "evaluation": e,
+            "runs": len(voters(story, e)),
+            "agreeing": [most_votes(story, x, e) for x in indices],
+        }
+        for e in range(story.evaluations)
+        for block, indices in (blocks(recorded) if voters(story, e) else ())
+    ]
+
+
+def agreement_part(recorded: Recorded) -> list[Row]:
+    return [row | {"part": row["evaluation"] % 4} for row in agreement_block(recorded)]
+
+
+def history_block(recorded: Recorded) -> list[Row]:
+    story = recorded.story
     rows = []
-    for e in range(first, last + 1):
+    for run in begun(story):
         for block, indices in blocks(recorded):
-            # A run stands with its latest evaluation up to e; one that has none yet does not.
-            standing = {
-                run: max(i for i, at in enumerate(story.recorded[run]) if at <= e)
-                for run in begun(story)
-                if story.recorded[run][0] <= e
-            }
-            new = {run: i for run, i in standing.items() if story.recorded[run][i] == e}
-            row: Row = {
-                "ensemble_id": recorded.ensemble_id,
-                "ensemble": story.name,
-                "dataset_id": recorded.dataset_id,
-                "block": block,
-                "evaluation": e,
-                "first_evaluation": first,
-                "last_evaluation": last,
-                "evaluations": len(ordinals(story)),
-                "runs": len(new),
-                "correct": [],
-                "learned": [],
-                "met": [],
-                "forgotten": [],
-                "unbroken": [],
-            }
-            for x in indices:
-                right = {run: [r for _, r in answers(story, run, x)] for run in standing}
-                row["learned"].append(sum(all(right[run][i:]) for run, i in standing.items()))
-                row["met"].append(sum(any(right[run][: i + 1]) for run, i in standing.items()))
-                if new:
-                    row["correct"].append(sum(right[run][i] for run, i in new.items()))
-                    row["unbroken"].append(
-                        sum(
-                            (e - (story.recorded[run][i - 1] if i else 0)) * all(right[run][i:])
-                            for run, i in new.items()
-                        )
-                    )
-                if any(new.values()):  # someone has recorded one before
-                    row["forgotten"].append(
-                        sum(right[run][i - 1] and not right[run][i] for run, i in new.items() if i)
-                    )
-            rows.append(row)
+            histories = [answers(story, run, x) for x in indices]
+            # Digits that make a number above every ordinal: that one is for "at none".
+            planes = next(p for p in count() if 2**p - 1 > ordinals(story)[-1])
+            never = 2**planes - 1
+            epochs = [learned(history) for history in histories]
+            firsts = [first_correct(history) for history in histories]
+            rows.append(
+                {
+                    "ensemble_id": recorded.ensemble_id,
+                    "ensemble": story.name,
+                    "dataset_id": recorded.dataset_id,
+                    "run_id": recorded.run_ids[run],
+                    "seed": run,
+                    "block": block,
+                    "evaluations": len(story.recorded[run]),
+                    "last_evaluation": max(story.recorded[run]),
+                    "planes": planes,
+                    "forgotten": [changes(history, True) for history in histories],
+                    "learned": [never if e is None else e for e in epochs],
+                    "first_correct": [never if e is None else e for e in firsts],
+                    "last_mistake": [last_mistake(history) for history in histories],
+                    "ever": bitmap([e is not None for e in firsts]),
+                    "at_first": bitmap([history[0][1] for history in histories]),
+                    "at_last": bitmap([history[-1][1] for history in histories]),
+                }
+            )
     return rows
+
+
+def history_part(recorded: Recorded) -> list[Row]:
+    return [row | {"part": row["run_id"] % 4} for row in history_block(recorded)]

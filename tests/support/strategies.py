@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.support.ensembles import Story
+from tracker.outcomes.signals import SIGNALS
 
 CLASSES = (1, 2, 3, 10, 1000)
 
@@ -13,7 +14,8 @@ def stories(draw: st.DrawFn, *, examples: int = 20, runs: int = 6, evaluations: 
     """Ensembles of up to so many examples a split, runs and evaluations.
 
     Some have a test split, gaps, runs behind the others, runs without evaluations, failed ones;
-    evaluation 0 or not; examples that all runs have right, or none.
+    evaluation 0 or not; examples that all runs have right, or none; predicted classes that are
+    not known, of all runs or of some.
     """
     sizes = {"train": draw(st.integers(1, examples))}
     if draw(st.booleans()):
@@ -52,4 +54,15 @@ def stories(draw: st.DrawFn, *, examples: int = 20, runs: int = 6, evaluations: 
         predicted=predicted,
         recorded=recorded,
         states=draw(st.lists(states, min_size=shape[0], max_size=shape[0])),
+        classes_known=draw(
+            st.one_of(
+                st.just(True),
+                st.just(False),
+                st.lists(st.booleans(), min_size=shape[0], max_size=shape[0]),
+            )
+        ),
+        signals={
+            name: rng.normal(scale=10, size=shape).astype(np.float32)
+            for name in sorted(draw(st.sets(st.sampled_from(list(SIGNALS)))))
+        },
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from tests.support import reference, reference_blocks
+from tests.support import reference, reference_blocks, reference_runs, reference_signals
 from tests.support.bits import counts_of
 from tests.support.ensembles import Recorded
 from tests.support.reference import Row
@@ -37,6 +37,8 @@ class View:
     clock: tuple[str, ...] = ()
 
 
+HISTORY = ("forgotten", "learned", "first_correct", "last_mistake")
+
 VIEWS = {
     "counted_run": View(("run_id",), reference.counted_run),
     "ensemble_evaluation": View(("ensemble_id", "evaluation"), reference.ensemble_evaluation),
@@ -45,14 +47,6 @@ VIEWS = {
     "run_progress": View(
         ("run_id",), reference.run_progress, clock=("started_at", "heartbeat_at", "finished_at")
     ),
-    "block_history": View(("run_id", "block", "evaluation"), reference_blocks.block_history),
-    "forgetting": View(("run_id", "example_id"), reference.forgetting),
-    "learning_block": View(
-        ("ensemble_id", "block", "evaluation"),
-        reference_blocks.learning_block,
-        slices=("correct", "learned", "met", "forgotten", "unbroken"),
-    ),
-    "learning_order": View(("ensemble_id", "example_id"), reference.learning_order),
     "tp_block": View(
         ("ensemble_id", "block", "evaluation"), reference_blocks.tp_block, slices=("correct",)
     ),
@@ -61,6 +55,32 @@ VIEWS = {
         ("ensemble_id", "split", "evaluation", "runs_correct"), reference.tp_agreement_histogram
     ),
     "bimodality": View(("ensemble_id", "split", "evaluation"), reference.bimodality),
+    "history_part": View(("run_id", "block"), reference_blocks.history_part, slices=HISTORY),
+    "history_block": View(("run_id", "block"), reference_blocks.history_block, slices=HISTORY),
+    "forgetting": View(("run_id", "example_id"), reference.forgetting),
+    "accessibility_block": View(("ensemble_id", "block"), reference_blocks.accessibility_block),
+    "accessibility": View(("ensemble_id", "example_id"), reference.accessibility),
+    "learning_order": View(("ensemble_id", "example_id"), reference.learning_order),
+    "agreement_part": View(
+        ("ensemble_id", "block", "evaluation"),
+        reference_blocks.agreement_part,
+        slices=("agreeing",),
+    ),
+    "agreement_block": View(
+        ("ensemble_id", "block", "evaluation"),
+        reference_blocks.agreement_block,
+        slices=("agreeing",),
+    ),
+    "agreement": View(("ensemble_id", "example_id", "evaluation"), reference_runs.agreement),
+    "agreement_histogram": View(
+        ("ensemble_id", "split", "evaluation", "runs_agreeing"), reference_runs.agreement_histogram
+    ),
+    "error_consistency": View(
+        ("run_a", "run_b", "split", "evaluation"), reference_runs.error_consistency
+    ),
+    "decision_swaps": View(("run_id", "split", "evaluation"), reference_runs.decision_swaps),
+    "signal": View(("run_id", "example_id", "evaluation", "signal"), reference_signals.signal),
+    "run_signal": View(("run_id", "example_id", "signal"), reference_signals.run_signal),
 }
 
 
@@ -102,9 +122,12 @@ def assert_rows(view: str, actual: Sequence[Row], expected: Sequence[Row]) -> No
 
 
 def same(found: object, expected: object) -> bool:
-    """Equal and of one type; floats nearly equal."""
+    """Equal and of one type; floats nearly equal, also in lists."""
     if type(found) is not type(expected):
         return False
+    if isinstance(expected, list):
+        assert isinstance(found, list)
+        return len(found) == len(expected) and all(map(same, found, expected))
     if isinstance(expected, float):
         assert isinstance(found, float)
         return math.isclose(found, expected, rel_tol=RELATIVE, abs_tol=RELATIVE)

@@ -1,5 +1,6 @@
 """Outcomes as bits: planes, blocks, and the bytes of COPY."""
 
+import hashlib
 import io
 import struct
 from collections.abc import Iterator
@@ -11,18 +12,25 @@ from hypothesis import strategies as st
 
 from tests.support.bits import bitmap, counts_of
 from tests.support.ensembles import block_size
-from tracker.outcomes.layout import BLOCK_SIZE, Layout, plane_count
+from tracker.outcomes.layout import MAX_BLOCK_SIZE, Layout, plane_count
+from tracker.outcomes.layout import block_size as real_block_size
 from tracker.outcomes.packing import (
     COPY_HEADER,
     COPY_TRAILER,
+    REAL_OID,
     VARBIT_OID,
     block_slices,
+    checksum,
     copy_rows,
     pack_outcomes,
     pack_planes,
     planes_text,
+    real_array,
+    signal_rows,
+    summary_rows,
     unpack_planes,
 )
+from tracker.outcomes.signals import SignalSummary
 
 sizes = st.lists(st.integers(1, 50), min_size=1, max_size=3).map(
     lambda numbers: dict(zip(("train", "test", "extra"), numbers, strict=False))
@@ -93,18 +101,30 @@ def test_layout(sizes: dict[str, int], size: int) -> None:
     ("examples", "blocks"),
     [
         (1, [1]),
-        (BLOCK_SIZE, [BLOCK_SIZE]),
-        (BLOCK_SIZE + 1, [BLOCK_SIZE, 1]),
-        (2 * BLOCK_SIZE, [BLOCK_SIZE] * 2),
+        (MAX_BLOCK_SIZE, [MAX_BLOCK_SIZE]),
+        (MAX_BLOCK_SIZE + 1, [MAX_BLOCK_SIZE, 1]),
+        (2 * MAX_BLOCK_SIZE, [MAX_BLOCK_SIZE] * 2),
     ],
 )
-def test_layout_at_the_real_size(examples: int, blocks: list[int]) -> None:
+def test_layout_at_the_largest_size(examples: int, blocks: list[int]) -> None:
     [split] = Layout.of({"train": examples}).splits
     assert [block.size for block in split.blocks] == blocks
 
 
 def test_blocks_begin_at_bytes() -> None:
-    assert BLOCK_SIZE % 8 == 0
+    assert all(real_block_size(num_classes) % 8 == 0 for num_classes in range(1, 65_537, 37))
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 3, 5, 10, 100, 1000, 65536])
+def test_rows_of_outcomes_fill_their_page(num_classes: int) -> None:
+    size, planes = real_block_size(num_classes), plane_count(num_classes)
+    packed = np.zeros((1 + planes, -(-size // 8)), np.uint8)
+    [row] = copy_rows(Layout.of({"train": size}, size), 1, 1, packed)
+    # COPY's form has the number of columns, 2 bytes, and the length of each, 4. A row in its page
+    # has a header of 24 bytes and a pointer of 4, and lengths of its two long columns, of 4.
+    stored = len(row) - 2 - 5 * 4 + 24 + 4 + 2 * 4
+    assert size <= MAX_BLOCK_SIZE
+    assert 0.95 < 8168 // stored * stored / 8168 <= 1
 
 
 @given(sizes=sizes, size=st.sampled_from([8, 16]), seed=st.integers(0, 2**31))
@@ -179,3 +199,72 @@ def test_rows_of_copy(sizes: dict[str, int], num_classes: int, seed: int) -> Non
 def test_frame_of_copy() -> None:
     assert b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0) == COPY_HEADER
     assert struct.unpack("!h", COPY_TRAILER) == (-1,)
+
+
+def reals(array: bytes) -> list[float]:
+    """A `real[]` in binary form."""
+    dimensions, has_null, element, count, base = struct.unpack("!iiiii", array[:20])
+    assert (dimensions, has_null, element, base) == (1, 0, REAL_OID, 1)
+    elements = fields(struct.pack("!h", count) + array[20:])
+    return [struct.unpack("!f", element)[0] for element in elements]
+
+
+@given(sizes=sizes, seed=st.integers(0, 2**31))
+def test_rows_of_signals_and_summaries(sizes: dict[str, int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    examples = sum(sizes.values())
+    with block_size(16):
+        layout = Layout.of(sizes)
+    blocks = [block for split in layout.splits for block in split.blocks]
+    values = {name: rng.standard_normal(examples).astype(np.float32) for name in ("loss", "a")}
+    summaries = {"loss": SignalSummary(9, rng.random(examples), rng.random(examples))}
+
+    rows = [list(fields(row)) for row in signal_rows(layout, 7, 3, values)]
+    found: dict[str, list[float]] = {"loss": [], "a": []}
+    for row, block in zip(rows, blocks * 2, strict=True):
+        run_id, number, name, evaluation, value = row
+        keys = [int.from_bytes(key, signed=True) for key in (run_id, number, evaluation)]
+        assert keys == [7, block.block, 3]
+        assert len(reals(value)) == block.size
+        found[name.decode()] += reals(value)
+    assert found == {name: array.tolist() for name, array in values.items()}
+
+    means: list[float] = []
+    deviations: list[float] = []
+    for summary, block in zip(summary_rows(layout, 7, summaries), blocks, strict=True):
+        run_id, number, name, evaluations, mean, deviation = fields(summary)
+        keys = [int.from_bytes(key, signed=True) for key in (run_id, number, evaluations)]
+        assert (keys, name) == ([7, block.block, 9], b"loss")
+        means += reals(mean)
+        deviations += reals(deviation)
+    assert means == summaries["loss"].mean.astype(np.float32).tolist()
+    assert deviations == summaries["loss"].deviation.astype(np.float32).tolist()
+
+
+def test_equal_numbers_are_equal_bytes() -> None:
+    quiet, other = np.array([0x7FC00000, 0xFFC00001], np.uint32).view(np.float32)[:, None]
+    assert real_array(quiet) == real_array(other)
+    assert real_array(np.float32([0.0])) != real_array(np.float32([-0.0]))
+    assert reals(real_array(np.float32([np.inf, -np.inf]))) == [np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("count", [8, 10])
+def test_signals_must_be_of_all_examples(count: int) -> None:
+    layout = Layout.of({"train": 5, "test": 4})
+    with pytest.raises(ValueError, match=rf"loss: an array of shape \({count},\) for 9 examples"):
+        list(signal_rows(layout, 1, 1, {"loss": np.zeros(count, np.float32)}))
+
+
+def test_right_and_wrong_alone_leave_the_class_null() -> None:
+    [row] = copy_rows(Layout.of({"train": 9}), 1, 2, np.array([[0xF0, 0x80]], np.uint8))
+    assert row.endswith(struct.pack("!i", -1))
+    assert struct.unpack("!h", row[:2]) == (5,)
+    *_, correct = fields(struct.pack("!h", 4) + row[2:-4])
+    assert bits(correct) == "111100001"
+
+
+def test_checksum_is_of_the_bytes_in_order() -> None:
+    packed = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert checksum(packed).hex() == hashlib.blake2b(bytes(range(12)), digest_size=16).hexdigest()
+    assert checksum(np.asfortranarray(packed)) == checksum(packed)
+    assert checksum(packed[::-1]) != checksum(packed)

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
+    REAL,
     CheckConstraint,
     Double,
     ForeignKey,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BIT, JSONB, TIMESTAMP
@@ -235,6 +238,10 @@ class Evaluation(Base):
         Double, comment="Mean training loss of the steps since the evaluation before."
     )
     recorded_at: Mapped[datetime] = mapped_column(TIMESTAMPTZ, server_default=NOW)
+    checksum: Mapped[bytes | None] = mapped_column(
+        LargeBinary,
+        comment="BLAKE2b-128 of all its bitmaps; NULL where recorded before revision 0002.",
+    )
 
 
 class OutcomeBlock(Base):
@@ -250,6 +257,8 @@ class OutcomeBlock(Base):
         ),
         {
             "comment": "What one run said of one block of examples at one evaluation; append-only.",
+            # Rows stay whole in their page: block sizes are chosen so that pages are full.
+            "postgresql_with": {"toast_tuple_target": 8160},
         },
     )
 
@@ -259,6 +268,66 @@ class OutcomeBlock(Base):
     correct: Mapped[str] = mapped_column(
         VARBIT, comment="One bit an example: was the predicted class the label?"
     )
-    predicted: Mapped[list[str]] = mapped_column(
-        ARRAY(VARBIT), comment="Predicted class as bit planes, least significant first."
+    predicted: Mapped[list[str] | None] = mapped_column(
+        ARRAY(VARBIT),
+        comment="Predicted class as bit planes, least significant first; NULL where only right "
+        "and wrong are known (some imported ensembles).",
+    )
+
+
+class SignalBlock(Base):
+    """One signal of one run for one block of examples at one evaluation; append-only."""
+
+    __tablename__ = "signal_block"
+    __table_args__ = (
+        PrimaryKeyConstraint("run_id", "block", "signal", "evaluation"),
+        ForeignKeyConstraint(
+            ["run_id", "evaluation"],
+            ["evaluation.run_id", "evaluation.evaluation"],
+            ondelete="CASCADE",
+        ),
+        {"comment": "One signal of a run for one block of examples at one evaluation."},
+    )
+
+    run_id: Mapped[int]
+    block: Mapped[int]
+    signal: Mapped[str] = mapped_column(Text, comment="confidence, margin, loss or el2n.")
+    evaluation: Mapped[int]
+    value: Mapped[list[float]] = mapped_column(ARRAY(REAL), comment="One number an example.")
+
+
+class SignalSummary(Base):
+    """Mean and standard deviation of one signal over a run's evaluations, for one block."""
+
+    __tablename__ = "signal_summary"
+    __table_args__ = (
+        PrimaryKeyConstraint("run_id", "block", "signal"),
+        {
+            "comment": "Mean and standard deviation of a signal over the evaluations of one run, "
+            "for one block of examples."
+        },
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))
+    block: Mapped[int]
+    signal: Mapped[str] = mapped_column(Text, comment="confidence, margin, loss or el2n.")
+    evaluations: Mapped[int] = mapped_column(comment="Evaluations that it covers.")
+    mean: Mapped[list[float]] = mapped_column(ARRAY(REAL), comment="One number an example.")
+    deviation: Mapped[list[float]] = mapped_column(
+        ARRAY(REAL), comment="Population standard deviation; one number an example."
+    )
+
+
+# Numbers that nothing would compress: trying to costs time.
+for _signals, _columns in (
+    (SignalBlock, ("value",)),
+    (SignalSummary, ("mean", "deviation")),
+):
+    event.listen(
+        _signals.__table__,
+        "after_create",
+        DDL(  # type: ignore[no-untyped-call]
+            f"ALTER TABLE {_signals.__tablename__} "
+            + ", ".join(f"ALTER COLUMN {column} SET STORAGE EXTERNAL" for column in _columns)
+        ),
     )

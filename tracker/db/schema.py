@@ -7,10 +7,17 @@ proves that migrating gives what these files say.
 from importlib import resources
 
 FUNCTIONS = (
+    "bitslice_count",
     "bitslice_sum",
+    "bitslice_subtract",
+    "bitslice_total",
+    "bitslice_max",
     "bitslice_at_least",
+    "bitslice_select",
     "bitslice_histogram",
     "bitslice_value",
+    "bitslice_history",
+    "bitslice_mode",
     "unslice",
     "poisson_binomial",
 )
@@ -21,14 +28,24 @@ VIEWS = (
     "outcome",
     "run_accuracy",
     "run_progress",
-    "block_history",
-    "forgetting",
-    "learning_block",
-    "learning_order",
     "tp_block",
     "tp_agreement",
     "tp_agreement_histogram",
     "bimodality",
+    "history_part",
+    "history_block",
+    "forgetting",
+    "accessibility_block",
+    "accessibility",
+    "learning_order",
+    "agreement_part",
+    "agreement_block",
+    "agreement",
+    "agreement_histogram",
+    "error_consistency",
+    "decision_swaps",
+    "signal",
+    "run_signal",
 )
 
 

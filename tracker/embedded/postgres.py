@@ -212,6 +212,8 @@ max_wal_size = 4GB
 max_parallel_workers_per_gather = {min(cores, 4)}
 # Planning is short and queries are bitmap algebra, which compilation does not speed up.
 jit = off
+# Pages are in memory or on a solid-state disk.
+random_page_cost = 1.1
 # Parallel queries take shared memory from here and then from files: /dev/shm has 64 MB in a
 # container, and systemd empties it when the user logs out.
 min_dynamic_shared_memory = 64MB

@@ -1,6 +1,7 @@
 """The views (`tracker/sql/views`) as far as reports read them: names for queries, not models."""
 
 from sqlalchemy import Double, Integer, Text, column, table
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from tracker.db.models import TIMESTAMPTZ, VARBIT
 
@@ -38,14 +39,14 @@ learning_order = table(
     column("forgetting_events", Double),
 )
 
-block_history = table(
-    "block_history",
+history_block = table(
+    "history_block",
     column("ensemble", Text),
     column("dataset_id", Integer),
     column("run_id", Integer),
     column("block", Integer),
-    column("correct", VARBIT),
-    column("forgotten", VARBIT),
+    column("forgotten", ARRAY(VARBIT)),
+    column("ever", VARBIT),
 )
 
 tp_agreement_histogram = table(

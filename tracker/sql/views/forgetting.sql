@@ -8,67 +8,53 @@
 
 CREATE VIEW forgetting AS
 SELECT
-    history.ensemble,
-    history.ensemble_id,
-    history.run_id,
-    history.seed,
-    block.split,
-    (block.first_example + value.place - 1)::INTEGER AS example_id,
-    (block.first_position + value.place - 1)::INTEGER AS position,
-    value.label,
-    history.evaluations,
-    coalesce(value.forgotten, 0) AS forgetting_events,
-    coalesce(value.acquired, 0) AS learning_events,
-    CASE WHEN value.met > 0 THEN history.last_evaluation + 1 - value.met END AS first_correct,
-    history.last_evaluation - value.unbroken AS last_mistake,
-    CASE WHEN value.learned > 0 THEN history.last_evaluation + 1 - value.learned END AS learned,
-    value.met = 0 AS never_learned,
-    value.met > 0 AND coalesce(value.forgotten, 0) = 0 AS unforgettable
+    expanded.ensemble,
+    expanded.ensemble_id,
+    expanded.run_id,
+    expanded.seed,
+    expanded.split,
+    expanded.first_example + expanded.slot AS example_id,
+    expanded.first_position + expanded.slot AS position,
+    expanded.label,
+    expanded.evaluations,
+    expanded.events >> 2 AS forgetting_events,
+    -- Right and wrong take turns: the two kinds of events differ by what came first and last.
+    (expanded.events >> 2) + (expanded.events & 3) - 1 AS learning_events,
+    nullif(expanded.first_correct, expanded.never) AS first_correct,
+    expanded.last_mistake,
+    nullif(expanded.learned, expanded.never) AS learned,
+    expanded.first_correct = expanded.never AS never_learned,
+    expanded.events < 4 AND expanded.first_correct < expanded.never AS unforgettable
 FROM (
     SELECT
-        run_history.ensemble,
-        run_history.ensemble_id,
-        run_history.dataset_id,
-        run_history.run_id,
-        run_history.seed,
-        run_history.block,
-        count(*)::INTEGER AS evaluations,
-        max(run_history.evaluation) AS last_evaluation,
-        unslice(bitslice_sum(run_history.forgotten)) AS forgotten,
-        unslice(bitslice_sum(run_history.acquired)) AS acquired,
-        -- Each evaluation stands for itself and for those not recorded after it.
-        unslice(bitslice_sum(
-            run_history.correct_by_now,
-            coalesce(run_history.next_evaluation - run_history.evaluation, 1)
-        )) AS met,
-        unslice(bitslice_sum(
-            run_history.correct_from_now,
-            coalesce(run_history.next_evaluation - run_history.evaluation, 1)
-        )) AS learned,
-        -- For the last mistake it stands for those not recorded before it.
-        unslice(bitslice_sum(
-            run_history.correct_from_now,
-            run_history.evaluation - run_history.previous_evaluation
-        )) AS unbroken
-    FROM block_history AS run_history
-    GROUP BY
-        run_history.ensemble,
-        run_history.ensemble_id,
-        run_history.dataset_id,
-        run_history.run_id,
-        run_history.seed,
-        run_history.block
-) AS history
-INNER JOIN block ON history.dataset_id = block.dataset_id AND history.block = block.block
-CROSS JOIN
-    LATERAL unnest(
-        history.forgotten,
-        history.acquired,
-        history.met,
-        history.learned,
-        history.unbroken,
-        unslice(block.label)
-    ) WITH ORDINALITY AS value (forgotten, acquired, met, learned, unbroken, label, place);
+        history_block.ensemble,
+        history_block.ensemble_id,
+        history_block.run_id,
+        history_block.seed,
+        history_block.evaluations,
+        (1 << history_block.planes) - 1 AS never,
+        block.split,
+        block.first_example,
+        block.first_position,
+        generate_series(0, block.size - 1) AS slot,
+        -- 1 + at_last - at_first, from 0 to 2, below the number of forgetting events: one number
+        -- to expand in place of two.
+        unnest(unslice(
+            ARRAY[
+                (history_block.at_last & history_block.at_first)
+                | ~(history_block.at_last | history_block.at_first),
+                history_block.at_last & ~history_block.at_first
+            ]
+            || history_block.forgotten
+        )) AS events,
+        unnest(unslice(history_block.first_correct)) AS first_correct,
+        unnest(unslice(history_block.last_mistake)) AS last_mistake,
+        unnest(unslice(history_block.learned)) AS learned,
+        unnest(unslice(block.label)) AS label
+    FROM history_block
+    INNER JOIN block
+        ON history_block.dataset_id = block.dataset_id AND history_block.block = block.block
+) AS expanded;
 
 COMMENT ON VIEW forgetting IS
 'How each run learned and forgot each example: events, first correct, last mistake.';

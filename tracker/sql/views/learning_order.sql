@@ -11,165 +11,93 @@
 
 CREATE VIEW learning_order AS
 SELECT
-    score.ensemble,
-    score.ensemble_id,
-    score.split,
-    score.example_id,
-    score.position,
-    score.label,
-    score.runs,
-    score.evaluations,
-    score.accessibility,
-    -- Equal accessibility is an equal rank, so rounded to hide the last bits of a sum; a random
-    -- rule for ties is the sampler's business.
+    expanded.ensemble,
+    expanded.ensemble_id,
+    expanded.split,
+    expanded.first_example + expanded.slot AS example_id,
+    expanded.first_position + expanded.slot AS position,
+    expanded.label,
+    expanded.runs,
+    expanded.evaluations,
+    expanded.accessibility,
+    -- As in the view accessibility.
     rank() OVER (
-        PARTITION BY score.ensemble_id, score.ensemble, score.split
-        ORDER BY round(score.accessibility * 1e12) DESC
+        PARTITION BY expanded.ensemble_id, expanded.ensemble, expanded.split
+        ORDER BY round(expanded.accessibility * 1e12) DESC
     ) AS rank,
-    score.mean_learned,
-    score.median_learned,
-    score.learned_share,
-    score.first_correct,
-    score.last_mistake,
-    score.forgetting_events,
-    score.never_learned_share
+    -- Runs that have not learned it are in the sum with the number that stands for "never".
+    (expanded.learned - (expanded.runs - expanded.learned_runs) * expanded.never)::DOUBLE PRECISION
+    / nullif(expanded.learned_runs, 0) AS mean_learned,
+    CASE
+        WHEN 2 * expanded.learned_runs > expanded.runs
+            THEN (expanded.lower_median + expanded.upper_median)::DOUBLE PRECISION / 2
+    END AS median_learned,
+    expanded.learned_runs::DOUBLE PRECISION / expanded.runs AS learned_share,
+    (expanded.first_correct - (expanded.runs - expanded.met_runs) * expanded.never)
+    ::DOUBLE PRECISION / nullif(expanded.met_runs, 0) AS first_correct,
+    expanded.last_mistake::DOUBLE PRECISION / expanded.runs AS last_mistake,
+    expanded.forgotten::DOUBLE PRECISION / expanded.runs AS forgetting_events,
+    (expanded.runs - expanded.met_runs)::DOUBLE PRECISION / expanded.runs AS never_learned_share
 FROM (
-    -- Rows are made by unnest and named by the block they come from: joining `example` here would
-    -- let the planner expand a block once for each of its examples.
     SELECT
         tally.ensemble,
         tally.ensemble_id,
-        block.split,
-        (block.first_example + value.place - 1)::INTEGER AS example_id,
-        (block.first_position + value.place - 1)::INTEGER AS position,
-        value.label,
         tally.runs,
-        tally.evaluations,
-        sum(value.correct::DOUBLE PRECISION / tally.runs_each) / tally.evaluations
-            AS accessibility,
-        tally.last_evaluation + 1 - sum(value.learned)::DOUBLE PRECISION
-        / nullif(max(value.ever_learned), 0) AS mean_learned,
-        -- The mean of the lower and the upper median: the first evaluations by which at least
-        -- half of the runs, and more than half, have learned the example.
-        CASE
-            WHEN 2 * max(value.ever_learned) > tally.runs
-                THEN
-                    tally.first_evaluation
-                    + (sum(value.before_lower) + sum(value.before_upper))::DOUBLE PRECISION / 2
-        END AS median_learned,
-        coalesce(max(value.ever_learned), 0)::DOUBLE PRECISION / tally.runs AS learned_share,
-        tally.last_evaluation + 1 - sum(value.met)::DOUBLE PRECISION
-        / nullif(max(value.ever_met), 0) AS first_correct,
-        (tally.sum_of_last - coalesce(sum(value.unbroken), 0))::DOUBLE PRECISION
-        / tally.runs AS last_mistake,
-        coalesce(sum(value.forgotten), 0)::DOUBLE PRECISION / tally.runs AS forgetting_events,
-        (tally.runs - coalesce(max(value.ever_met), 0))::DOUBLE PRECISION
-        / tally.runs AS never_learned_share
-    FROM (
-        -- Tp-agreement at an evaluation is a share of the runs that have recorded it, so counts
-        -- are added up apart for each number of runs: one group in a complete ensemble.
-        SELECT
-            learning_block.ensemble,
-            learning_block.ensemble_id,
-            learning_block.dataset_id,
-            learning_block.block,
-            nullif(learning_block.runs, 0) AS runs_each,
-            learning_block.first_evaluation,
-            learning_block.last_evaluation,
-            learning_block.evaluations,
-            progress.runs,
-            progress.sum_of_last,
-            unslice(bitslice_sum(learning_block.correct)) AS correct,
-            unslice(bitslice_sum(learning_block.learned)) AS learned,
-            unslice(bitslice_sum(learning_block.met)) AS met,
-            unslice(bitslice_sum(learning_block.forgotten)) AS forgotten,
-            unslice(bitslice_sum(learning_block.unbroken)) AS unbroken,
-            unslice(bitslice_sum(
-                ~bitslice_at_least(learning_block.learned, (progress.runs + 1) / 2)
-            )) AS before_lower,
-            unslice(bitslice_sum(
-                ~bitslice_at_least(learning_block.learned, progress.runs / 2 + 1)
-            )) AS before_upper,
-            unslice(bitslice_sum(learning_block.learned) FILTER (
-                WHERE learning_block.evaluation = learning_block.last_evaluation
-            )) AS ever_learned,
-            unslice(bitslice_sum(learning_block.met) FILTER (
-                WHERE learning_block.evaluation = learning_block.last_evaluation
-            )) AS ever_met
-        FROM learning_block
-        INNER JOIN (
-            SELECT
-                last.ensemble_id,
-                last.ensemble,
-                count(*)::INTEGER AS runs,
-                sum(last.evaluation) AS sum_of_last
-            FROM (
-                SELECT
-                    counted_run.ensemble_id,
-                    counted_run.ensemble,
-                    counted_run.run_id,
-                    max(evaluation.evaluation) AS evaluation
-                FROM counted_run
-                INNER JOIN evaluation ON counted_run.run_id = evaluation.run_id
-                GROUP BY counted_run.ensemble_id, counted_run.ensemble, counted_run.run_id
-            ) AS last
-            GROUP BY last.ensemble_id, last.ensemble
-        ) AS progress
-            ON
-                learning_block.ensemble_id = progress.ensemble_id
-                AND learning_block.ensemble = progress.ensemble
-        GROUP BY
-            learning_block.ensemble,
-            learning_block.ensemble_id,
-            learning_block.dataset_id,
-            learning_block.block,
-            learning_block.runs,
-            learning_block.first_evaluation,
-            learning_block.last_evaluation,
-            learning_block.evaluations,
-            progress.runs,
-            progress.sum_of_last
-    ) AS tally
-    INNER JOIN block ON tally.dataset_id = block.dataset_id AND tally.block = block.block
-    CROSS JOIN
-        LATERAL unnest(
-            tally.correct,
-            tally.learned,
-            tally.met,
-            tally.forgotten,
-            tally.unbroken,
-            tally.before_lower,
-            tally.before_upper,
-            tally.ever_learned,
-            tally.ever_met,
-            unslice(block.label)
-        ) WITH ORDINALITY AS value (
-            correct,
-            learned,
-            met,
-            forgotten,
-            unbroken,
-            before_lower,
-            before_upper,
-            ever_learned,
-            ever_met,
-            label,
-            place
-        )
-    GROUP BY
-        tally.ensemble,
-        tally.ensemble_id,
+        tally.never,
+        easy.evaluations,
         block.split,
         block.first_example,
         block.first_position,
-        value.place,
-        value.label,
-        tally.runs,
-        tally.evaluations,
-        tally.first_evaluation,
-        tally.last_evaluation,
-        tally.sum_of_last
-) AS score;
+        generate_series(0, block.size - 1) AS slot,
+        unnest(easy.accessibility) AS accessibility,
+        unnest(unslice(tally.learned_runs)) AS learned_runs,
+        unnest(unslice(tally.met_runs)) AS met_runs,
+        unnest(unslice(tally.learned)) AS learned,
+        unnest(unslice(tally.first_correct)) AS first_correct,
+        unnest(unslice(tally.last_mistake)) AS last_mistake,
+        unnest(unslice(tally.forgotten)) AS forgotten,
+        unnest(unslice(bitslice_select(tally.learned_by_run, (tally.runs + 1) / 2)))
+            AS lower_median,
+        unnest(unslice(bitslice_select(tally.learned_by_run, tally.runs / 2 + 1)))
+            AS upper_median,
+        unnest(unslice(block.label)) AS label
+    FROM (
+        SELECT
+            history_block.ensemble,
+            history_block.ensemble_id,
+            history_block.dataset_id,
+            history_block.block,
+            (1 << history_block.planes) - 1 AS never,
+            count(*)::INTEGER AS runs,
+            bitslice_sum(history_block.at_last) AS learned_runs,
+            bitslice_sum(history_block.ever) AS met_runs,
+            bitslice_sum(history_block.learned) AS learned,
+            bitslice_sum(history_block.first_correct) AS first_correct,
+            bitslice_sum(history_block.last_mistake) AS last_mistake,
+            bitslice_sum(history_block.forgotten) AS forgotten,
+            array_agg(history_block.learned) AS learned_by_run
+        FROM history_block
+        GROUP BY
+            history_block.ensemble,
+            history_block.ensemble_id,
+            history_block.dataset_id,
+            history_block.block,
+            history_block.planes
+    ) AS tally
+    -- Asked for block by block: a join would be free to make all of it for each block.
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                accessibility_block.evaluations,
+                accessibility_block.accessibility
+            FROM accessibility_block
+            WHERE
+                accessibility_block.ensemble = tally.ensemble
+                AND accessibility_block.ensemble_id = tally.ensemble_id
+                AND accessibility_block.block = tally.block
+        ) AS easy
+    INNER JOIN block ON tally.dataset_id = block.dataset_id AND tally.block = block.block
+) AS expanded;
 
 COMMENT ON VIEW learning_order IS
 'When each ensemble learns each example: accessibility, epochs learned, forgetting, rank.';

@@ -6,21 +6,35 @@
 
 CREATE VIEW tp_agreement AS
 SELECT
-    tp_block.ensemble,
-    tp_block.ensemble_id,
-    block.split,
-    (block.first_example + value.place - 1)::INTEGER AS example_id,
-    (block.first_position + value.place - 1)::INTEGER AS position,
-    value.label,
-    tp_block.evaluation,
-    tp_block.runs,
-    value.correct AS runs_correct,
-    value.correct::DOUBLE PRECISION / tp_block.runs AS tp_agreement
-FROM tp_block
-INNER JOIN block ON tp_block.dataset_id = block.dataset_id AND tp_block.block = block.block
-CROSS JOIN
-    LATERAL unnest(unslice(tp_block.correct), unslice(block.label))
-    WITH ORDINALITY AS value (correct, label, place);
+    expanded.ensemble,
+    expanded.ensemble_id,
+    expanded.split,
+    expanded.first_example + expanded.slot AS example_id,
+    expanded.first_position + expanded.slot AS position,
+    expanded.label,
+    expanded.evaluation,
+    expanded.runs,
+    expanded.correct AS runs_correct,
+    expanded.correct::DOUBLE PRECISION / expanded.runs AS tp_agreement
+FROM (
+    -- Rows are made from the block and named by its first example: joining `example` here would
+    -- let the planner expand a block once for each of its examples. Functions in the list of
+    -- columns, not a lateral join, because their cost then counts when it chooses to share the
+    -- work among processes.
+    SELECT
+        tp_block.ensemble,
+        tp_block.ensemble_id,
+        block.split,
+        block.first_example,
+        block.first_position,
+        tp_block.evaluation,
+        tp_block.runs,
+        generate_series(0, block.size - 1) AS slot,
+        unnest(unslice(tp_block.correct)) AS correct,
+        unnest(unslice(block.label)) AS label
+    FROM tp_block
+    INNER JOIN block ON tp_block.dataset_id = block.dataset_id AND tp_block.block = block.block
+) AS expanded;
 
 COMMENT ON VIEW tp_agreement IS
 'Share of runs that are right about each example at each evaluation (Hacohen 2020 s.2).';
