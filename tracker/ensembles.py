@@ -10,6 +10,7 @@ from tracker.db.models import Ensemble, Run
 from tracker.errors import NotFoundError, UsageError
 from tracker.recipes import get_architecture
 from tracker.registry import RegisteredDataset
+from tracker.sources import imported_from
 from tracker.specs import EnsembleSpec, Recipe, Schedule
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
@@ -43,6 +44,8 @@ def default_name(spec: EnsembleSpec) -> str:
         parts.append(f"every{spec.recording.every}")
     if spec.recording.initial:
         parts.append("initial")
+    if spec.recording.signals:
+        parts.append("+".join(spec.recording.signals))
     return "-".join(part.replace("_", "") for part in parts)
 
 
@@ -100,6 +103,12 @@ def enqueue_runs(
 
 def _check_spec(connection: Connection, name: str, spec: EnsembleSpec) -> int:
     row = connection.execute(select(Ensemble.id, Ensemble.spec).where(Ensemble.name == name)).one()
+    source = imported_from(row.spec)
+    if source is not None:
+        raise UsageError(
+            f"ensemble {name!r} was imported from {source.file}, and cannot be trained further: "
+            "choose another --name"
+        )
     stored = EnsembleSpec.model_validate(row.spec)
     if stored.digest != spec.digest:
         raise UsageError(

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from tracker.errors import UsageError, choice_error
+from tracker.outcomes.signals import check_signals
 
 SPAN_PATTERN = re.compile(r"(\d+)\s*(epochs?|steps?)")
 MAX_SEED = 2**31 - 1
@@ -97,11 +98,26 @@ class Recipe(Frozen):
     decay: StepDecay | None = None
 
 
+def _parse_signals(value: object) -> object:
+    if not isinstance(value, list | tuple):
+        return value
+    try:
+        return check_signals(value)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
 class Recording(Frozen):
-    """When all examples are scored."""
+    """When all examples are scored, and what is recorded besides the predicted classes."""
 
     every: SpanField = Span(1, "epoch")
     initial: bool = Field(default=False, description="Also before training, as evaluation 0.")
+    signals: Annotated[tuple[str, ...], BeforeValidator(_parse_signals)] = Field(
+        default=(),
+        # Not stored when empty: specs from before there were signals keep their digest.
+        exclude_if=lambda signals: not signals,
+        description="Signals of every example at every evaluation, sorted, each once.",
+    )
 
 
 class EnsembleSpec(Frozen):

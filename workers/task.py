@@ -9,13 +9,14 @@ from sqlalchemy import Engine
 
 from tracker import runs
 from tracker.errors import DatabaseUnavailableError, DatasetMismatchError, RunLostError
-from tracker.outcomes.writer import OutcomeWriter
+from tracker.outcomes.writer import OutcomeWriter, drop_orphaned_summaries
 from tracker.registry import get_dataset
 from tracker.settings import Settings
 from tracker.specs import Schedule
 from workers.data import TensorDataset, load_tensors
 from workers.device import choose_device, make_repeatable, provenance
 from workers.heartbeat import Heartbeat
+from workers.summaries import SignalStatistics
 from workers.training import train
 
 logger = logging.getLogger(__name__)
@@ -70,12 +71,19 @@ def _train(engine: Engine, settings: Settings, claim: runs.Claim) -> str:
         _check_identity(claim, data)
         with engine.begin() as connection:
             runs.begin(connection, claim, provenance(device))
+            drop_orphaned_summaries(connection, claim.run_id)
             layout = get_dataset(connection, spec.dataset_name).layout
-        heart.begin_training(len(data.train) / Schedule.of(spec, len(data.train)).steps_per_epoch)
+        schedule = Schedule.of(spec, len(data.train))
+        heart.begin_training(len(data.train) / schedule.steps_per_epoch)
+        statistics = SignalStatistics(spec.recording.signals)
         with OutcomeWriter(engine, claim, layout) as writer:
             for record in train(spec, data, claim.seed, heart.on_step):
-                writer.put(record)
-                if writer.cancel_requested or heart.cancel_requested:
+                # Asked before the evaluation is handed over, so that the last one is known as such
+                # and the summaries cover all that is recorded.
+                cancelled = writer.cancel_requested or heart.cancel_requested
+                last = cancelled or record.step == schedule.total_steps
+                writer.put(statistics.follow(record, last))
+                if cancelled:
                     return "cancelled"
     return "complete"
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torch.optim import SGD, Adadelta, Adam, Optimizer
 
 from tracker.errors import TrackerError
+from tracker.outcomes.signals import measured_signals
 from tracker.outcomes.writer import EvaluationRecord
 from tracker.specs import EnsembleSpec, Recipe, Schedule
 from workers.data import TensorDataset
@@ -53,7 +54,8 @@ def train(
 ) -> Iterator[EvaluationRecord]:
     """Train the network of `seed`, yielding every evaluation as it is made.
 
-    On one machine's CPU, with the same number of threads, the same seed gives the same bits.
+    Each has all signals that are recorded or summarised. On one machine's CPU, with the same
+    number of threads, the same seed gives the same bits.
 
     Parameters
     ----------
@@ -68,6 +70,7 @@ def train(
     recipe = spec.recipe
     device = data.train.labels.device
     schedule = Schedule.of(spec, len(data.train))
+    signals = measured_signals(spec.recording.signals)
     points = iter(enumerate(schedule.evaluation_steps, schedule.first_evaluation))
 
     # Weights and dropout draw from torch's global generator, the order of examples from its own:
@@ -81,7 +84,8 @@ def train(
     step, loss_sum, since = 0, torch.zeros((), device=device), 0
     ordinal, due = next(points)
     if due == 0:
-        yield EvaluationRecord(ordinal, 0, 0.0, None, score(network, data))
+        scores = score(network, data, signals)
+        yield EvaluationRecord(ordinal, 0, 0.0, None, scores.packed, scores.signals)
         ordinal, due = next(points)
     while True:
         order = torch.randperm(len(data.train), generator=order_generator).to(device)
@@ -99,7 +103,10 @@ def train(
             if step == due:
                 mean_loss = _finite(loss_sum / since, step)
                 epoch = step / schedule.steps_per_epoch
-                yield EvaluationRecord(ordinal, step, epoch, mean_loss, score(network, data))
+                scores = score(network, data, signals)
+                yield EvaluationRecord(
+                    ordinal, step, epoch, mean_loss, scores.packed, scores.signals
+                )
                 if step == schedule.total_steps:
                     return
                 ordinal, due = next(points)

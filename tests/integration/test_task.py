@@ -1,18 +1,20 @@
 """One message, one run: claimed, trained, recorded; and what the caretaker finds again."""
 
 import pytest
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Connection, Engine, select, text, update
 
 from tracker.datasets import load_dataset
 from tracker.db.models import Dataset, Run
 from tracker.ensembles import enqueue_runs
 from tracker.outcomes import writer
+from tracker.outcomes.layout import Layout
+from tracker.outcomes.writer import EvaluationRecord
 from tracker.queue import make_celery, send_runs, waiting_messages
 from tracker.recipes import get_architecture
 from tracker.registry import register_dataset
-from tracker.runs import claim_run
+from tracker.runs import Claim, claim_run, request_cancel
 from tracker.settings import Settings
-from tracker.specs import EnsembleSpec, Span
+from tracker.specs import EnsembleSpec, Recording, Span
 from workers.caretaker import Caretaker
 from workers.task import work
 
@@ -50,6 +52,108 @@ def test_a_run_is_trained_recorded_and_complete(
     with engine.connect() as connection:
         outcomes = connection.scalar(text("SELECT count(*) FROM outcome"))
     assert outcomes == 2 * 100, "two evaluations of 50 training and 50 test examples"
+
+
+def test_every_run_is_summarised_and_signals_recorded_when_asked(
+    engine: Engine, settings: Settings
+) -> None:
+    recording = Recording(signals=("loss", "confidence"))
+    spec = SPEC.model_copy(update={"recording": recording})
+    with engine.begin() as connection:
+        dataset = register_dataset(connection, load_dataset("digits", examples=50))
+        plain = enqueue_runs(connection, "plain", SPEC, dataset, range(1), settings.queue).added
+        asked = enqueue_runs(connection, "asked", spec, dataset, range(1), settings.queue).added
+    assert [work(engine, settings, run, "here:1") for run in plain + asked] == ["complete"] * 2
+    with engine.connect() as connection:
+        counts = connection.execute(
+            text(
+                "SELECT ensemble, signal, evaluations, count(*) FROM run_signal "
+                "GROUP BY ensemble, signal, evaluations ORDER BY ensemble, signal"
+            )
+        ).all()
+        # What is recorded, against what is summarised and against the predictions.
+        [differing] = connection.execute(
+            text(
+                """
+                SELECT count(*) FROM (
+                    SELECT run_id, example_id, signal, avg(value) AS mean,
+                        stddev_pop(value) AS deviation, count(*) AS evaluations
+                    FROM signal GROUP BY run_id, example_id, signal
+                ) AS told
+                INNER JOIN run_signal USING (run_id, example_id, signal, evaluations)
+                WHERE abs(told.mean - run_signal.mean) > 1e-6 * (1 + told.mean)
+                    OR abs(told.deviation - run_signal.deviation) > 1e-6
+                """
+            )
+        ).one()
+        wrong_and_sure = connection.scalar(
+            text(
+                "SELECT count(*) FROM signal JOIN outcome USING (run_id, example_id, evaluation) "
+                "WHERE signal = 'confidence' AND value > 0.5 AND NOT correct"
+            )
+        )
+        runs = connection.execute(
+            text("SELECT signal, count(*) FROM signal GROUP BY signal ORDER BY signal")
+        ).all()
+        same = connection.scalar(
+            text(
+                "SELECT count(DISTINCT correct) FROM outcome_block GROUP BY block, evaluation "
+                "ORDER BY 1 DESC LIMIT 1"
+            )
+        )
+    assert [tuple(row) for row in counts] == [
+        ("asked", "confidence", 2, 100),
+        ("asked", "loss", 2, 100),
+        ("asked", "margin", 2, 100),
+        ("plain", "confidence", 2, 100),
+        ("plain", "margin", 2, 100),
+    ]
+    assert differing == 0
+    assert wrong_and_sure == 0
+    assert [tuple(row) for row in runs] == [("confidence", 200), ("loss", 200)]
+    assert same == 1, "recording signals does not change the training"
+
+
+@pytest.mark.embedded_only
+def test_summaries_of_a_cancelled_run_cover_what_it_recorded(
+    engine: Engine, settings: Settings
+) -> None:
+    recipe = SPEC.recipe.model_copy(update={"length": Span(5000, "epoch")})
+    spec = SPEC.model_copy(update={"recipe": recipe})
+    with engine.begin() as connection:
+        dataset = register_dataset(connection, load_dataset("digits", examples=50))
+        [run] = enqueue_runs(connection, "long", spec, dataset, range(1), settings.queue).added
+    record = writer.record_evaluation
+
+    def cancelling(connection: Connection, claim: Claim, layout: Layout,
+                   evaluation: EvaluationRecord) -> bool:  # fmt: skip
+        if evaluation.evaluation == 3:
+            request_cancel(connection, [run])
+        return record(connection, claim, layout, evaluation)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writer, "record_evaluation", cancelling)
+        assert work(engine, settings, run, "here:1") == "cancelled"
+    with engine.connect() as connection:
+        recorded = connection.scalar(text("SELECT count(*) FROM evaluation"))
+        covered = connection.scalars(text("SELECT DISTINCT evaluations FROM run_signal")).all()
+    assert 4 <= recorded < 100
+    assert covered == [recorded]
+
+
+@pytest.mark.embedded_only
+def test_summaries_of_other_hardware_go_with_its_history(
+    engine: Engine, settings: Settings, runs: tuple[int, ...]
+) -> None:
+    assert work(engine, settings, runs[0], "here:1") == "complete"
+    elsewhere = {"state": "queued", "attempt": 1, "provenance": {"device": "a GPU"}}
+    with engine.begin() as connection:
+        connection.execute(update(Run).where(Run.id == runs[0]).values(elsewhere))
+        connection.execute(text("UPDATE signal_summary SET evaluations = 99"))
+    assert work(engine, settings, runs[0], "here:1") == "complete"
+    with engine.connect() as connection:
+        covered = connection.scalars(text("SELECT DISTINCT evaluations FROM run_signal")).all()
+    assert covered == [2]
 
 
 @pytest.mark.embedded_only

@@ -29,7 +29,8 @@ spans = st.builds(Span, st.integers(1, 10_000), st.sampled_from(["epoch", "step"
 def spec(**changes: Any) -> EnsembleSpec:
     """A spec; changes of the recipe and the recording by their names."""
     recipe: dict[str, Any] = {"length": "3epochs", "batch_size": 10, "optimizer": "sgd", "lr": 0.1}
-    recording = {name: changes.pop(name) for name in ("every", "initial") if name in changes}
+    recorded = ("every", "initial", "signals")
+    recording = {name: changes.pop(name) for name in recorded if name in changes}
     outer = {name: changes.pop(name) for name in ("dataset", "arch", "examples") if name in changes}
     return EnsembleSpec(
         **({"dataset": "digits", "arch": "mlp-tiny"} | outer),
@@ -93,6 +94,9 @@ def test_spans_in_steps() -> None:
         {"examples": 0},
         {"learning_rate": 0.1},
         {"decay": {"divisor": 0}},
+        {"signals": ["los"]},
+        {"signals": [3]},
+        {"signals": "loss"},
     ],
 )
 def test_values_are_checked(change: dict[str, object]) -> None:
@@ -127,6 +131,40 @@ def test_spec_comes_back_from_json() -> None:
     assert stored["recording"] == {"every": "50steps", "initial": True}
 
 
+def test_specs_from_before_signals_are_those_without() -> None:
+    """As version 0.1 stored it, with the digest it had."""
+    stored = json.loads(
+        '{"arch": "mlp-tiny", "recipe": {"lr": 0.01, "decay": null, "length": "30epochs", '
+        '"momentum": 0.0, "optimizer": "sgd", "batch_size": 128, "weight_decay": 0.0}, '
+        '"dataset": "mnist5k", "version": 1, "examples": null, '
+        '"recording": {"every": "1epoch", "initial": false}}'
+    )
+    old = EnsembleSpec.model_validate(stored)
+    new = EnsembleSpec(
+        dataset="mnist5k",
+        arch="mlp-tiny",
+        recipe=get_architecture("mlp-tiny").stock,
+        recording=Recording(signals=()),
+    )
+    assert old == new
+    assert old.first_difference(new) is None
+    assert old.model_dump(mode="json") == new.model_dump(mode="json") == stored
+    assert (
+        old.digest
+        == new.digest
+        == ("e5e2723db40b143eaf70f198e508ab2449f4ce963639fbaa1e5182c0ad517891")
+    )
+
+
+def test_signals_are_stored_sorted_each_once() -> None:
+    one, other = spec(signals=["loss", "el2n", "loss"]), spec(signals=("el2n", "loss"))
+    assert one == other
+    assert one.digest == other.digest != spec().digest
+    stored = json.loads(json.dumps(one.model_dump(mode="json")))
+    assert stored["recording"]["signals"] == ["el2n", "loss"]
+    assert EnsembleSpec.model_validate(stored) == one
+
+
 def test_every_stock_recipe_comes_back_from_json() -> None:
     for architecture in ARCHITECTURES.values():
         for recipe in (architecture.stock, *architecture.by_dataset.values()):
@@ -149,6 +187,7 @@ def test_digest_depends_on_what_is_trained_alone() -> None:
         ({"length": "4epochs"}, "recipe.length: 3epochs, not 4epochs"),
         ({"every": "2epochs"}, "recording.every: 1epoch, not 2epochs"),
         ({"initial": True}, "recording.initial: False, not True"),
+        ({"signals": ["loss"]}, "recording.signals: None, not ['loss']"),
         ({"decay": {"divisor": 2, "every": "1epoch"}}, "recipe.decay: None, not {'divisor': 2.0"),
     ],
 )

@@ -11,10 +11,22 @@ from tracker.cli.waiting import wait_for
 from tracker.datasets import get_dataset_info, load_dataset
 from tracker.ensembles import Enqueued, check_name, default_name, enqueue_runs
 from tracker.errors import DatasetUnavailableError, UsageError
+from tracker.outcomes.signals import check_signals
 from tracker.recipes import get_architecture
 from tracker.registry import RegisteredDataset, check_fingerprint, find_dataset, register_dataset
 from tracker.settings import Settings, get_settings
-from tracker.specs import EnsembleSpec, Recipe, Recording, Span, check_optimizer, seed_range
+from tracker.specs import (
+    EnsembleSpec,
+    Recipe,
+    Recording,
+    Schedule,
+    Span,
+    check_optimizer,
+    seed_range,
+)
+
+NOTED_BYTES = 1_000_000_000
+"""Recorded signals that take more than this are worth a remark."""
 
 
 def enqueue(
@@ -34,6 +46,10 @@ def enqueue(
     record_initial: Annotated[
         bool, typer.Option("--record-initial", help="Score the untrained network too.")
     ] = False,
+    record: Annotated[
+        str | None,
+        typer.Option(help="Store these of every example too: confidence,margin,loss,el2n."),
+    ] = None,
     seed_start: Annotated[int, typer.Option(help="First seed.")] = 0,
     name: Annotated[str | None, typer.Option(help="Name of the ensemble.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, with a bar for each run.")] = False,
@@ -46,11 +62,12 @@ def enqueue(
     """
     chosen = seed_range(seeds, seed_start)
     spec = _spec(arch, dataset, examples, epochs, batch_size, lr, optimizer, record_every,
-                 record_initial)  # fmt: skip
+                 record_initial, record)  # fmt: skip
     chosen_name = default_name(spec) if name is None else check_name(name)
     settings = get_settings()
     engine = open_engine(settings)
     result = _enqueue(engine, settings, chosen_name, spec, chosen)
+    _note_storage(spec, len(chosen))
     if json:
         print_json(
             {
@@ -65,7 +82,7 @@ def enqueue(
     else:
         _tell(result, wait)
     if wait:
-        wait_for(engine, result.ensemble_id)
+        wait_for(engine, result.ensemble, result.ensemble_id)
 
 
 def _spec(
@@ -78,6 +95,7 @@ def _spec(
     optimizer: str | None,
     record_every: str,
     record_initial: bool,
+    record: str | None,
 ) -> EnsembleSpec:
     architecture = get_architecture(arch)
     info = get_dataset_info(dataset)
@@ -107,8 +125,30 @@ def _spec(
         examples=examples,
         arch=arch,
         recipe=Recipe.model_validate({**dict(stock), **given}),
-        recording=Recording(every=Span.parse(record_every), initial=record_initial),
+        recording=Recording(
+            every=Span.parse(record_every), initial=record_initial, signals=_signals(record)
+        ),
     )
+
+
+def _signals(record: str | None) -> tuple[str, ...]:
+    return () if record is None else check_signals(name.strip() for name in record.split(","))
+
+
+def signal_bytes(spec: EnsembleSpec, seeds: int) -> int:
+    """What the recorded signals of so many complete runs take in the database, in bytes."""
+    sizes = get_dataset_info(spec.dataset).sizes
+    used = {name: min(size, spec.examples or size) for name, size in sizes.items()}
+    evaluations = Schedule.of(spec, used["train"]).evaluations
+    number = 4  # bytes of a `real`
+    return seeds * evaluations * sum(used.values()) * len(spec.recording.signals) * number
+
+
+def _note_storage(spec: EnsembleSpec, seeds: int) -> None:
+    size = signal_bytes(spec, seeds)
+    if size > NOTED_BYTES:
+        signals = ",".join(spec.recording.signals)
+        note(f"--record {signals}: {size / 1e9:,.1f} GB in the database when all runs are complete")
 
 
 def _enqueue(

@@ -2,28 +2,37 @@
 
 import queue
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from tracker.db.models import Evaluation, OutcomeBlock
+from tracker.db.models import Evaluation, OutcomeBlock, SignalBlock
+from tracker.db.models import SignalSummary as SummaryRow
 from tracker.errors import ReplayError
 from tracker.outcomes.layout import Layout
 from tracker.outcomes.packing import (
     COPY_HEADER,
     COPY_TRAILER,
     block_slices,
+    block_values,
+    checksum,
     copy_rows,
     planes_text,
+    real_array,
+    signal_rows,
+    summary_rows,
 )
+from tracker.outcomes.signals import SignalSummary
 from tracker.runs import Claim, fence
 
-_COPY = (
-    "COPY outcome_block (run_id, block, evaluation, correct, predicted) FROM STDIN (FORMAT binary)"
-)
+_OUTCOMES = "outcome_block (run_id, block, evaluation, correct, predicted)"
+_SIGNALS = "signal_block (run_id, block, signal, evaluation, value)"
+_SUMMARIES = "signal_summary (run_id, block, signal, evaluations, mean, deviation)"
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,12 @@ class EvaluationRecord:
     epoch: float
     train_loss: float | None
     packed: NDArray[np.uint8]
-    """Packed outcomes of all splits, uint8 [1 + planes, bytes]; see `outcomes.packing`."""
+    """Packed outcomes of all splits, uint8 [1 + planes, bytes]; see `outcomes.packing`. [1, bytes]
+    where the predicted classes are not known."""
+    signals: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """What is recorded besides, by name: float32 [X], all examples in storage order."""
+    summaries: Mapping[str, SignalSummary] = field(default_factory=dict)
+    """Summaries up to this evaluation, by signal; they take the place of the run's earlier ones."""
 
 
 def record_evaluation(
@@ -44,40 +58,98 @@ def record_evaluation(
 ) -> bool:
     """Write one evaluation within the caller's transaction; True if cancelling was asked for.
 
-    Writing it again writes nothing, and checks that it says the same.
+    Writing it again checks that it says the same, and writes nothing but summaries that cover
+    more than the run's.
 
     Raises
     ------
     RunLostError
         If the attempt no longer holds the run.
     ReplayError
-        If the evaluation is already recorded with other outcomes.
+        If the evaluation is already recorded with other outcomes or signals.
     """
     cancel = fence(connection, claim)
+    if not insert_evaluation(connection, claim.run_id, layout, record):
+        _check_outcomes(connection, claim, layout, record)
+        _check_signals(connection, claim, layout, record)
+        _write_summaries(connection, claim.run_id, layout, record.summaries)
+    return cancel
+
+
+def insert_evaluation(
+    connection: Connection, run_id: int, layout: Layout, record: EvaluationRecord
+) -> bool:
+    """Write one evaluation of a run that nobody else writes; False if it is there already.
+
+    Raises
+    ------
+    ValueError
+        If a signal or summary has not one number an example.
+    """
     created = connection.scalar(
         insert(Evaluation)
         .values(
-            run_id=claim.run_id,
+            run_id=run_id,
             evaluation=record.evaluation,
             step=record.step,
             epoch=record.epoch,
             train_loss=record.train_loss,
+            checksum=checksum(record.packed),
         )
         .on_conflict_do_nothing()
         .returning(Evaluation.evaluation)
     )
     if created is None:
-        _check_replay(connection, claim, layout, record)
-        return cancel
-    with connection.connection.cursor().copy(_COPY) as copy:
+        return False
+    key = (layout, run_id, record.evaluation)
+    _copy(connection, _OUTCOMES, copy_rows(*key, record.packed))
+    if record.signals:
+        _copy(connection, _SIGNALS, signal_rows(*key, record.signals))
+    _write_summaries(connection, run_id, layout, record.summaries)
+    return True
+
+
+def drop_orphaned_summaries(connection: Connection, run_id: int) -> None:
+    """Delete the summaries of a run without evaluations: they are of a history begun anew."""
+    evaluations = select(Evaluation.run_id).where(Evaluation.run_id == run_id)
+    connection.execute(delete(SummaryRow).where(SummaryRow.run_id == run_id, ~evaluations.exists()))
+
+
+def _copy(connection: Connection, table: str, rows: Iterable[bytes]) -> None:
+    command = f"COPY {table} FROM STDIN (FORMAT binary)"
+    with connection.connection.cursor().copy(command) as copy:
         copy.write(COPY_HEADER)
-        for row in copy_rows(layout, claim.run_id, record.evaluation, record.packed):
+        for row in rows:
             copy.write(row)
         copy.write(COPY_TRAILER)
-    return cancel
 
 
-def _check_replay(
+def _write_summaries(
+    connection: Connection, run_id: int, layout: Layout, summaries: Mapping[str, SignalSummary]
+) -> None:
+    if not summaries:
+        return
+    covered = {
+        row.signal: row.evaluations
+        for row in connection.execute(
+            select(SummaryRow.signal, func.max(SummaryRow.evaluations).label("evaluations"))
+            .where(SummaryRow.run_id == run_id)
+            .group_by(SummaryRow.signal)
+        )
+    }
+    # A repeated attempt is behind what it repeats for a while.
+    ahead = {
+        name: summary
+        for name, summary in summaries.items()
+        if summary.evaluations > covered.get(name, 0)
+    }
+    connection.execute(
+        delete(SummaryRow).where(SummaryRow.run_id == run_id, SummaryRow.signal.in_(ahead))
+    )
+    _copy(connection, _SUMMARIES, summary_rows(layout, run_id, ahead))
+
+
+def _check_outcomes(
     connection: Connection, claim: Claim, layout: Layout, record: EvaluationRecord
 ) -> None:
     rows = connection.execute(
@@ -85,14 +157,38 @@ def _check_replay(
             OutcomeBlock.run_id == claim.run_id, OutcomeBlock.evaluation == record.evaluation
         )
     )
-    stored = {row.block: [row.correct, *row.predicted] for row in rows}
+    stored = {row.block: [row.correct, *(row.predicted or [])] for row in rows}
     for block, columns in block_slices(layout):
         if stored.get(block.block) != planes_text(record.packed[:, columns], block.size):
-            raise ReplayError(
-                f"run {claim.run_id}, attempt {claim.attempt}: evaluation {record.evaluation} "
-                f"differs from the recorded one in block {block.block}; training did not repeat "
-                "itself (other hardware, thread count or versions?)"
-            )
+            raise _replay_error(claim, record, f"block {block.block}")
+
+
+def _check_signals(
+    connection: Connection, claim: Claim, layout: Layout, record: EvaluationRecord
+) -> None:
+    # Digests, because the numbers themselves may be many megabytes.
+    rows = connection.execute(
+        select(
+            SignalBlock.signal,
+            SignalBlock.block,
+            func.sha256(func.array_send(SignalBlock.value)).label("digest"),
+        ).where(SignalBlock.run_id == claim.run_id, SignalBlock.evaluation == record.evaluation)
+    )
+    stored = {(row.signal, row.block): bytes(row.digest) for row in rows}
+    for name, values in record.signals.items():
+        for block, part in block_values(layout, name, values):
+            if stored.pop((name, block.block), None) != sha256(real_array(part)).digest():
+                raise _replay_error(claim, record, f"{name} of block {block.block}")
+    for name, number in stored:
+        raise _replay_error(claim, record, f"{name} of block {number}")
+
+
+def _replay_error(claim: Claim, record: EvaluationRecord, place: str) -> ReplayError:
+    return ReplayError(
+        f"run {claim.run_id}, attempt {claim.attempt}: evaluation {record.evaluation} "
+        f"differs from the recorded one in {place}; training did not repeat "
+        "itself (other hardware, thread count or versions?)"
+    )
 
 
 class OutcomeWriter:

@@ -1,0 +1,36 @@
+"""`tracker enqueue --record`: what it asks for and how much that is."""
+
+import pytest
+
+from tests.unit.test_specs import spec
+from tracker.cli import enqueue
+from tracker.specs import EnsembleSpec, Recording
+
+
+def recording(*signals: str, **changes: object) -> EnsembleSpec:
+    return spec(dataset="cifar10", signals=signals, **changes)
+
+
+def test_bytes_of_signals() -> None:
+    # CIFAR-10 has 60,000 examples; three epochs.
+    assert enqueue.signal_bytes(recording("loss"), 1) == 60_000 * 3 * 4
+    assert enqueue.signal_bytes(recording("loss", "el2n"), 7) == 60_000 * 3 * 4 * 2 * 7
+    assert enqueue.signal_bytes(recording("loss", initial=True), 1) == 60_000 * 4 * 4
+    assert enqueue.signal_bytes(recording("loss", examples=20_000), 1) == 30_000 * 3 * 4
+    assert enqueue.signal_bytes(recording(), 100) == 0
+
+
+def test_much_is_noted_in_one_line() -> None:
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(enqueue, "note", said.append)
+        enqueue._note_storage(recording("loss", "el2n"), 600)
+        enqueue._note_storage(recording("loss", "el2n"), 700)
+        enqueue._note_storage(recording(), 100_000)
+    assert said == ["--record el2n,loss: 1.0 GB in the database when all runs are complete"]
+
+
+def test_names_are_trimmed_sorted_and_unique() -> None:
+    assert enqueue._signals(None) == ()
+    assert enqueue._signals("loss, confidence,loss") == ("confidence", "loss")
+    assert Recording().signals == ()

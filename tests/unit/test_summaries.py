@@ -1,0 +1,53 @@
+"""What of a run's signals goes to the database, and when."""
+
+import numpy as np
+
+from tracker.outcomes.writer import EvaluationRecord
+from workers.summaries import SUMMARY_SECONDS, SignalStatistics
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def measured(evaluation: int) -> EvaluationRecord:
+    values = {
+        name: np.full(3, evaluation + offset, np.float32)
+        for offset, name in enumerate(("confidence", "loss", "margin"))
+    }
+    return EvaluationRecord(evaluation, evaluation, 0.0, None, np.zeros((1, 1), np.uint8), values)
+
+
+def test_what_is_not_asked_for_is_summarised_alone() -> None:
+    statistics = SignalStatistics(("loss",))
+    first = statistics.follow(measured(1), last=False)
+    assert list(first.signals) == ["loss"]
+    assert first.signals["loss"].tolist() == [2, 2, 2]
+    assert first.summaries == {}
+    last = statistics.follow(measured(3), last=True)
+    assert sorted(last.summaries) == ["confidence", "loss", "margin"]
+    for name, mean in (("confidence", 2), ("loss", 3), ("margin", 4)):
+        summary = last.summaries[name]
+        assert summary.evaluations == 2
+        assert summary.mean.tolist() == [mean] * 3
+        assert summary.deviation.tolist() == [1] * 3
+    assert (last.packed, last.step) == (measured(3).packed, 3)
+
+
+def test_summaries_at_most_once_a_minute() -> None:
+    clock = Clock()
+    statistics = SignalStatistics((), clock)
+    covered = []
+    for evaluation in range(10):
+        record = statistics.follow(measured(evaluation), last=evaluation == 9)
+        assert record.signals == {}
+        covered.append([summary.evaluations for summary in record.summaries.values()])
+        clock.now += SUMMARY_SECONDS / 2.5
+    # Due at 1.2, 2.4 and 3.6 minutes, and at the end.
+    none: list[int] = []
+    assert covered == [none, none, none, [4, 4], none, none, [7, 7], none, none, [10, 10]]

@@ -1,0 +1,51 @@
+"""Means and deviations of a run's signals, kept while it trains."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from tracker.outcomes.signals import measured_signals
+from tracker.outcomes.statistics import RunningStatistics
+from tracker.outcomes.writer import EvaluationRecord
+
+SUMMARY_SECONDS = 60.0
+"""Summaries are handed over no more often: they are 25 times as large as the outcomes of one
+evaluation."""
+
+
+class SignalStatistics:
+    """Follows the evaluations of one run, and says what of their signals goes to the database.
+
+    Parameters
+    ----------
+    recorded
+        Signals to be written for every evaluation; these and `ALWAYS` are summarised.
+    clock
+        Seconds since whenever, for tests.
+    """
+
+    def __init__(
+        self, recorded: Sequence[str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._recorded = recorded
+        self._clock = clock
+        self._handed_over = clock()
+        self._statistics: dict[str, RunningStatistics] = {}
+
+    def follow(self, record: EvaluationRecord, last: bool) -> EvaluationRecord:
+        """The record as it is to be written, of one with all measured signals.
+
+        It has the signals to be recorded alone, and the summaries up to it if it is the `last` of
+        the run, or a minute after those before.
+        """
+        for name in measured_signals(self._recorded):
+            values = record.signals[name]
+            self._statistics.setdefault(name, RunningStatistics(len(values))).add(values)
+        due = last or self._clock() - self._handed_over >= SUMMARY_SECONDS
+        if due:
+            self._handed_over = self._clock()
+        return replace(
+            record,
+            signals={name: record.signals[name] for name in self._recorded},
+            summaries={n: s.summary() for n, s in self._statistics.items()} if due else {},
+        )
