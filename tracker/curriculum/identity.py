@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.curriculum.scores import StoredSplit, read_examples
+from tracker.curriculum.scores import StoredSplit, has_no_pictures, read_examples
 from tracker.datasets.identity import examples_of, split_fingerprint
-from tracker.errors import DatasetMismatchError
+from tracker.errors import DatasetMismatchError, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -28,10 +28,17 @@ def check_dataset(dataset: Sized, stored: StoredSplit, engine: "Engine | None" =
     DatasetMismatchError
         With the reason: another length, or the first position whose picture or label differs.
     UsageError
-        If the pictures of `dataset` cannot be told: see `tracker.datasets.identity.examples_of`.
+        If the pictures of `dataset` cannot be told (see `tracker.datasets.identity.examples_of`),
+        or the ensemble was imported without any.
     """
     if len(dataset) != stored.size:  # Needs no hashes, and no look at the pictures.
         raise _mismatch(stored, f"it has {len(dataset)} examples, not {stored.size}")
+    if has_no_pictures(stored, engine):
+        raise UsageError(
+            f"ensemble {stored.ensemble!r} was imported without pictures, so that no dataset can "
+            "be told to be its own: import it with --dataset, or make sure that yours has its "
+            "examples in its order and give scores=tracker.curriculum.scores.read_scores(...)"
+        )
     given = examples_of(dataset)
     if split_fingerprint(*given) != stored.fingerprint:
         raise _mismatch(stored, first_difference(given, read_examples(stored, engine)))

@@ -9,6 +9,7 @@ from sqlalchemy import Double, Integer, Text, cast, column, func, select, table
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from tracker.curriculum.order import EASIER, NEVER_IF_NULL, easier
+from tracker.datasets.pictureless import is_pictureless
 from tracker.db.models import Ensemble, Example, Split
 from tracker.ensembles import unknown_ensemble
 from tracker.errors import UsageError, choice_error
@@ -124,6 +125,16 @@ def read_examples(
         examples = connection.execute(query).all()
     hashes = [bytes(example.content_hash) for example in examples]
     return hashes, np.array([example.label for example in examples], dtype=np.int64)
+
+
+def has_no_pictures(split: StoredSplit, engine: "Engine | None" = None) -> bool:
+    """Whether the split was imported with names in place of pictures."""
+    query = select(Example.content_hash).where(
+        Example.dataset_id == split.dataset_id, Example.split == split.split
+    )
+    with _engine(engine).connect() as connection:
+        content_hash = connection.scalar(query.limit(1))
+    return content_hash is not None and is_pictureless(content_hash)
 
 
 def _not_found(connection: "Connection", ensemble: str, split: str) -> UsageError:

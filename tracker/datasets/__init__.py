@@ -39,7 +39,9 @@ __all__ = [
     "examples_of",
     "get_dataset_info",
     "is_available",
+    "is_known",
     "load_dataset",
+    "load_named",
     "load_split",
     "shipping_names",
     "split_fingerprint",
@@ -79,6 +81,26 @@ def load_dataset(name: str, *, examples: int | None = None, folder: Path | None 
             for split, part in splits.items()
         }
     return Dataset(name, info.num_classes, info.class_names, splits)
+
+
+def is_known(name: str) -> bool:
+    """Whether `load_named` knows the name: that of a dataset, or of a subset of one."""
+    whole, _, examples = name.rpartition("-")
+    return name in DATASETS or (whole in DATASETS and examples.isdecimal())
+
+
+def load_named(name: str, folder: Path | None = None) -> Dataset:
+    """The dataset, or the subset of one, that is stored as `name`: `mnist5k`, `mnist5k-256`.
+
+    Raises
+    ------
+    UsageError, DatasetUnavailableError
+        As `load_dataset`.
+    """
+    if name in DATASETS or not is_known(name):
+        return load_dataset(name, folder=folder)
+    whole, _, examples = name.rpartition("-")
+    return load_dataset(whole, examples=int(examples), folder=folder)
 
 
 def load_split(

@@ -12,18 +12,21 @@ from collections.abc import Callable, Mapping
 from matplotlib.figure import Figure
 from sqlalchemy import Engine
 
-from tracker.datasets import load_dataset
+from tracker.datasets import Dataset, is_known, load_dataset, load_named
+from tracker.errors import UsageError
 from tracker.plots.agreement import draw_tp_agreement
 from tracker.plots.canvas import WIDTH, check_format, save
 from tracker.plots.images import draw_learning_order
 from tracker.registry import check_fingerprint
 from tracker.reports import (
+    EnsembleInfo,
     bimodality_by_evaluation,
     find_subject,
     learning_scores,
     snapshot,
     tp_histograms,
 )
+from tracker.specs import EnsembleSpec
 
 __all__ = [
     "PLOTS",
@@ -51,8 +54,7 @@ def learning_order(engine: Engine, ensemble: str, split: str = "train") -> Figur
     """
     with snapshot(engine) as connection:
         subject = find_subject(connection, ensemble, split)
-        spec = subject.info.spec
-        dataset = load_dataset(spec.dataset, examples=spec.examples)
+        dataset = _pictures(subject.info)
         check_fingerprint(connection, dataset)
         scores = learning_scores(connection, ensemble, split)
     return draw_learning_order(
@@ -61,6 +63,18 @@ def learning_order(engine: Engine, ensemble: str, split: str = "train") -> Figur
         dataset.class_names,
         title=f"{ensemble}, {split} split, {_runs(scores.runs, scores.runs)}",
         unit=subject.time_unit,
+    )
+
+
+def _pictures(info: EnsembleInfo) -> Dataset:
+    """The dataset of an ensemble, with its pictures."""
+    if isinstance(info.spec, EnsembleSpec):
+        return load_dataset(info.spec.dataset, examples=info.spec.examples)
+    if is_known(info.dataset):
+        return load_named(info.dataset)
+    raise UsageError(
+        f"ensemble {info.ensemble!r} was imported without pictures, which a plot of learning-order "
+        "shows: plot tp-agreement, or ask the view learning_order"
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Double, func, select, true
 from tracker.db.models import RUN_STATES, Dataset, Ensemble, Run, Split
 from tracker.ensembles import count_states, get_ensemble_id
 from tracker.reports import views
+from tracker.sources import ImportedSource, imported_from
 from tracker.specs import EnsembleSpec, Recipe, Recording, Span
 
 
@@ -17,11 +18,14 @@ class EnsembleInfo:
     """An ensemble: what it trains, and what has come of its runs."""
 
     ensemble: str
-    spec: EnsembleSpec
+    spec: EnsembleSpec | ImportedSource
+    """What is trained, or the file that the ensemble was imported from."""
+    dataset: str
+    """Name of its dataset; a subset is a dataset of its own."""
     class_names: tuple[str, ...]
     """Name of each class, by label."""
     sizes: Mapping[str, int]
-    """Examples of each split, in storage order."""
+    """Examples of each split that is scored, in storage order."""
     runs: Mapping[str, int]
     """Number of runs in each state that occurs."""
     evaluations: int
@@ -29,8 +33,10 @@ class EnsembleInfo:
     created_at: datetime
 
     @property
-    def recipe(self) -> str:
-        """The recipe in one line."""
+    def recipe(self) -> str | None:
+        """The recipe in one line; None if the ensemble was imported."""
+        if isinstance(self.spec, ImportedSource):
+            return None
         return recipe_line(self.spec.recipe, self.spec.recording)
 
 
@@ -40,7 +46,8 @@ class EnsembleRow:
 
     ensemble: str
     dataset: str
-    arch: str
+    arch: str | None
+    """None if the ensemble was imported."""
     runs: int
     complete: int
     failed: int
@@ -69,6 +76,7 @@ def describe_ensemble(connection: Connection, ensemble: str) -> EnsembleInfo:
             Ensemble.evaluations,
             Ensemble.created_at,
             Dataset.class_names,
+            Dataset.name.label("dataset"),
         )
         .join(Dataset, Ensemble.dataset_id == Dataset.id)
         .where(Ensemble.id == ensemble_id)
@@ -78,12 +86,16 @@ def describe_ensemble(connection: Connection, ensemble: str) -> EnsembleInfo:
         .where(Split.dataset_id == row.dataset_id)
         .order_by(Split.first_example)
     )
+    source = imported_from(row.spec)
     states = count_states(connection, ensemble_id)
     return EnsembleInfo(
         ensemble=ensemble,
-        spec=EnsembleSpec.model_validate(row.spec),
+        spec=source or EnsembleSpec.model_validate(row.spec),
+        dataset=row.dataset,
         class_names=tuple(row.class_names),
-        sizes={row.split: row.size for row in sizes},
+        sizes={
+            row.split: row.size for row in sizes if source is None or row.split in source.splits
+        },
         runs={state: states[state] for state in RUN_STATES if state in states},
         evaluations=row.evaluations,
         created_at=row.created_at,

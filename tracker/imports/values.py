@@ -1,0 +1,66 @@
+"""Numbers of a file, checked: right and wrong, classes, signals, names."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tracker.errors import UsageError
+from tracker.imports.trajectories import MAX_CLASSES, first
+
+Refusal = Callable[[tuple[int, ...], str], UsageError]
+"""Makes the error for the element at an index, from what is wrong with it."""
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def as_correct(values: NDArray[Any], refusal: Refusal) -> NDArray[np.bool_]:
+    """Right and wrong from booleans, or from numbers that are 0 or 1."""
+    if values.dtype == np.bool_:
+        return values
+    wrong = ~((values == 0) | (values == 1))
+    if wrong.any():
+        place = first(wrong)
+        raise refusal(place, f"is {values[place]}, neither 0 (wrong) nor 1 (right)")
+    return np.asarray(values == 1)
+
+
+def as_classes(values: NDArray[Any], refusal: Refusal) -> NDArray[np.integer]:
+    """Class indices from integers, booleans, or floats without a fraction."""
+    with np.errstate(invalid="ignore"):
+        wrong = ~((values >= 0) & (values < MAX_CLASSES))
+        if values.dtype.kind == "f":
+            wrong |= values != np.floor(values)
+    if wrong.any():
+        place = first(wrong)
+        raise refusal(place, f"is {values[place]}, not a class from 0 to {MAX_CLASSES - 1}")
+    return values if values.dtype.kind in "iu" else values.astype(np.int32)
+
+
+def as_signal(name: str, values: NDArray[Any], refusal: Refusal) -> NDArray[np.float32]:
+    """A signal in single precision; finite, and a confidence a probability."""
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.abs(values) <= LARGEST)
+    if wrong.any():
+        place = first(wrong)
+        raise refusal(place, f"is {values[place]}: a signal must be finite")
+    if name == "confidence":
+        # Softmax in single precision may exceed 1 by its last bits.
+        wrong = (values < -1e-6) | (values > 1 + 1e-6)
+        if wrong.any():
+            place = first(wrong)
+            raise refusal(place, f"is {values[place]}, not a probability")
+    return values.astype(np.float32)
+
+
+def first_double(ids: Sequence[int | str]) -> int | None:
+    """Index of the first element that is there before."""
+    if len(set(ids)) == len(ids):
+        return None
+    seen: set[int | str] = set()
+    for index, name in enumerate(ids):
+        if name in seen:
+            return index
+        seen.add(name)
+    return None

@@ -1,0 +1,71 @@
+"""Where an imported ensemble comes from: stored in place of a recipe."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tracker.outcomes.layout import Layout
+from tracker.specs import Frozen
+
+KEY = "imported"
+
+
+class ImportedSource(Frozen):
+    """The file that an ensemble was imported from."""
+
+    file: str
+    """Name without its folder; several are joined by commas."""
+    sha256: str
+    """Of the file; of several, over their digests in order."""
+    format: str
+    splits: tuple[str, ...]
+    """Splits of the dataset that the file tells of; it may have others."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What is stored as the ensemble's spec."""
+        return {KEY: self.model_dump(mode="json")}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON of the spec, in hexadecimal."""
+        text = json.dumps(self.spec, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @classmethod
+    def of(cls, paths: Sequence[Path], form: str, splits: Iterable[str]) -> "ImportedSource":
+        """The source that these files, or the files in these folders, are."""
+        digests = [_sha256(file) for file in _files(paths)]
+        whole = hashlib.sha256("\n".join(digests).encode()).hexdigest()
+        names = ", ".join(path.resolve().name for path in paths)
+        digest = digests[0] if len(digests) == 1 else whole
+        return cls(file=names, sha256=digest, format=form, splits=tuple(splits))
+
+
+def imported_from(spec: Mapping[str, Any]) -> ImportedSource | None:
+    """The source of an ensemble with this stored spec; None if it was trained here."""
+    return ImportedSource.model_validate(spec[KEY]) if KEY in spec else None
+
+
+def covered_layout(spec: Mapping[str, Any], dataset: Layout) -> Layout:
+    """What an ensemble with this stored spec covers of its dataset's layout.
+
+    Everything, but for imports of files that tell of some splits only.
+    """
+    source = imported_from(spec)
+    return dataset if source is None else dataset.only(source.splits)
+
+
+def _files(paths: Iterable[Path]) -> Iterable[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from (file for file in sorted(path.rglob("*")) if file.is_file())
+        else:
+            yield path
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
