@@ -51,6 +51,8 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ((*ENQUEUE, "--examples", "0"), ["--examples must be above 0, got 0"]),
         ((*ENQUEUE, "--record-every", "often"), ["'often'", "1epoch", "50steps"]),
         ((*ENQUEUE, "--record-every", "0steps"), ["'0steps'"]),
+        ((*ENQUEUE, "--record", "loss,los"), ["signal 'los'", "confidence, margin, loss, el2n"]),
+        ((*ENQUEUE, "--record", ""), ["signal ''", "confidence, margin, loss, el2n"]),
         ((*ENQUEUE, "--name", "no spaces"), ["'no spaces'", "letters"]),
         ((*ENQUEUE, "--seeds", "ten"), ["'ten'", "integer"]),
         ((*ENQUEUE, "--sedes", "10"), ["--sedes", "--seeds"]),

@@ -31,7 +31,8 @@ def test_tracker_never_imports_workers() -> None:
 def test_importing_it_loads_nothing_heavy(module: str) -> None:
     code = (
         f"import sys, {module}; "
-        "heavy = {'torch', 'torchvision', 'celery', 'alembic', 'matplotlib', 'sklearn', 'mlxtend'};"
+        "heavy = {'torch', 'torchvision', 'celery', 'alembic', 'matplotlib', 'sklearn', 'mlxtend',"
+        " 'pyarrow', 'pandas', 'polars', 'duckdb'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -8,7 +8,18 @@ import typer
 from typer.exceptions import TyperException
 
 from tracker import __version__
-from tracker.cli import catalog, database, enqueue, servers, show, status, worker
+from tracker.cli import (
+    catalog,
+    database,
+    enqueue,
+    imports,
+    servers,
+    show,
+    status,
+    transfer,
+    upkeep,
+    worker,
+)
 from tracker.errors import TrackerError, UsageError
 
 app = typer.Typer(
@@ -24,6 +35,10 @@ app.command("plot")(show.plot)
 app.command("list")(show.list_ensembles)
 app.command("cancel")(status.cancel)
 app.command("retry")(status.retry)
+app.command("export")(transfer.export)
+app.command("import")(imports.import_files)
+app.command("verify")(upkeep.verify)
+app.command("delete")(upkeep.delete)
 app.command("psql")(database.psql)
 app.command("up")(servers.up)
 app.command("down")(servers.down)

@@ -53,6 +53,11 @@ def note(message: str) -> None:
     err.print(message, style="dim")
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 run`, `2,000 runs`: a number and what it counts, for nouns that take an s."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def plain(value: object) -> Any:
     """`value` as JSON can hold it.
 

@@ -14,6 +14,7 @@ from tracker.cli.session import open_engine
 from tracker.errors import choice_error
 from tracker.reports import AccuracyRow, ExampleScore, Summary, snapshot, summarize
 from tracker.reports import list_ensembles as read_ensembles
+from tracker.specs import EnsembleSpec
 
 PLOTS = ("learning-order", "tp-agreement")
 """Kinds of pictures; named here too, because loading `tracker.plots` takes a second."""
@@ -86,7 +87,7 @@ def list_ensembles(
         {
             "ensemble": row.ensemble,
             "dataset": row.dataset,
-            "arch": row.arch,
+            "arch": "imported" if row.arch is None else row.arch,
             "runs": f"{row.complete}/{row.runs}",
             "last": row.last_evaluation,
             "train": _percent(row.train_accuracy),
@@ -119,12 +120,19 @@ def _heading(summary: Summary) -> None:
     info = summary.info
     sizes = " and ".join(f"{size:,} {split}" for split, size in info.sizes.items())
     states = ", ".join(f"{count} {state}" for state, count in info.runs.items())
-    recorded = f"{len(summary.evaluations)} of {info.evaluations} evaluations recorded"
-    lines = {
-        "trains": f"{info.spec.arch} on {info.spec.dataset_name}, {sizes} examples",
-        "recipe": info.recipe,
-        "runs": f"{states}; {recorded}",
-    }
+    # Imported runs may each have other evaluations: together more than any one of them.
+    whole = "" if info.recipe is None else f" of {info.evaluations}"
+    recorded = f"{len(summary.evaluations)}{whole} evaluations recorded"
+    if isinstance(info.spec, EnsembleSpec):
+        lines = {"trains": f"{info.spec.arch} on {info.dataset}, {sizes} examples"}
+    else:
+        lines = {
+            "imported": f"{info.spec.file} ({info.spec.format})",
+            "examples": f"{sizes}, dataset {info.dataset}",
+        }
+    if info.recipe is not None:
+        lines["recipe"] = info.recipe
+    lines["runs"] = f"{states}; {recorded}"
     if summary.runs < sum(info.runs.values()):
         lines["counted"] = f"{summary.runs} runs that have recorded something and not failed"
     grid = Table.grid(padding=(0, 2))

@@ -22,13 +22,14 @@ ENDED = ("complete", "failed", "cancelled")
 PATIENCE_SECONDS = 10.0
 
 
-def wait_for(engine: Engine, ensemble_id: int, poll_seconds: float = 0.25) -> None:
+def wait_for(engine: Engine, ensemble: str, ensemble_id: int, poll_seconds: float = 0.25) -> None:
     """Wait until every run of the ensemble has ended, showing a bar for each.
 
     Raises
     ------
     TrackerError
-        If a run failed or was cancelled: how many, and the first error's last line.
+        If a run failed or was cancelled: how many, and the first error's last line; if the
+        ensemble has been deleted.
     """
     bars: dict[int, TaskID] = {}
     warned = False
@@ -44,6 +45,8 @@ def wait_for(engine: Engine, ensemble_id: int, poll_seconds: float = 0.25) -> No
         while True:
             with engine.connect() as connection:
                 rows = runs_of(connection, ensemble_id)
+            if not rows:
+                raise TrackerError(f"ensemble {ensemble!r} has been deleted: nothing to wait for")
             for row in rows:
                 _draw(progress, bars, row)
             if all(row.state in ENDED for row in rows):

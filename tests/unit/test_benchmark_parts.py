@@ -1,0 +1,97 @@
+"""The benchmark's own parts: its content, its check of answers, its tables."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from benchmarks.asking import Asked, Disagreement, agree
+from benchmarks.content import Content
+from benchmarks.queries import QUERIES, parameters
+from benchmarks.rows import copy_parts
+from benchmarks.tables import rate, ratio, seconds, spread, table
+from benchmarks.timing import Figure, Missing
+
+
+def test_content_is_the_same_every_time_and_differs_between_runs() -> None:
+    first, again = Content(2, 500, 10), Content(2, 500, 10)
+    assert (first.run(1) == again.run(1)).all()
+    assert (first.run(0) != first.run(1)).any()
+    assert (Content(2, 500, 10, seed=1).run(1) != first.run(1)).any()
+
+
+def test_content_looks_like_training() -> None:
+    content = Content(1, 20_000, 30)
+    predicted = content.run(0)
+    assert predicted.shape == (30, 20_000)
+    assert predicted.dtype == np.uint8
+    right = predicted == content.labels
+    accuracy = right.mean(axis=1)
+    assert accuracy[0] < 0.25
+    assert 0.85 < accuracy[-1] < 0.92
+    assert (np.diff(accuracy) > -0.01).all()
+    forgotten = (right[:-1] & ~right[1:]).sum(axis=0)
+    assert 0.05 < (forgotten == 0).mean() < 0.5
+    # Mistakes: most name one of two classes, and every class is named.
+    wrong = np.array(
+        [np.bincount(predicted[:, x][~right[:, x]], minlength=10) for x in range(2000)]
+    )
+    often = wrong[wrong.sum(axis=1) >= 10]
+    share = np.sort(often, axis=1)[:, -2:].sum(axis=1) / often.sum(axis=1)
+    assert 0.75 < share.mean() < 0.95
+    assert (wrong.sum(axis=0) > 0).all()
+
+
+@pytest.mark.parametrize("classes", [2, 257, 1000])
+def test_content_stays_within_its_classes(classes: int) -> None:
+    content = Content(1, 400, 3, classes)
+    predicted = content.run(0)
+    assert int(predicted.max()) < classes
+    assert set(np.unique(content.labels)) <= set(range(classes))
+    assert (predicted != content.labels).any()
+
+
+def test_rows_are_what_copy_takes() -> None:
+    content = Content(2, 3, 2)
+    parts = list(copy_parts(content, 1))
+    assert len(parts) == 2
+    predicted = content.run(1)
+    expected = struct.pack(
+        *("!hiiihihihib", 5, 4, 2, 2, 1, 2, 2, 2, int(predicted[1, 2]), 1),
+        int(predicted[1, 2] == content.labels[2]),
+    )
+    assert parts[1][2].tobytes() == expected
+
+
+def test_different_answers_are_an_error() -> None:
+    def asked(*sums: object) -> Asked:
+        return Asked(Figure.of([1.0]), answers={"timed": sums})
+
+    agree("same", asked(3, 0.1 + 0.2, None), asked(3.0, 0.3, None))
+    agree("one was not asked", asked(3), Asked(Missing("> 60 s")))
+    for other in ((3, 0.3001, None), (3, 0.3, 1.0), (4, 0.3, None), (3, 0.3)):
+        with pytest.raises(Disagreement, match="rows: timed sums differ"):
+            agree("rows", asked(3, 0.3, None), asked(*other))
+
+
+def test_every_query_fills_in_for_every_engine() -> None:
+    fields = {**parameters(Content(2, 10, 5)), "first_run": 1, "example": 3}
+    for query in QUERIES.values():
+        assert query.duckdb
+        for sql in (query.ours, query.rows, *(form.sql for form in query.duckdb)):
+            assert sql is not None
+            filled = query.timed(sql.format(**fields))
+            assert "{" not in filled
+            assert filled.startswith("SELECT count(*), ")
+
+
+def test_figures_as_text() -> None:
+    assert spread(Figure.of([0.2, 0.1, 0.4]), seconds) == "200 ms (100 ms - 400 ms)"
+    assert spread(Figure.of([2.5]), seconds) == "2.5 s (once)"
+    assert spread(Missing("> 60 s"), seconds) == "> 60 s"
+    assert ratio(Figure.of([0.5]), Figure.of([6.0])) == "12x"
+    assert ratio(Figure.of([0.5]), Figure.of([0.2])) == "0.4x"
+    assert ratio(Missing("no"), Figure.of([0.2])) == "-"
+    assert rate(41.2e6) == "41.2 M/s"
+    assert rate(4700) == "4.7 k/s"
+    assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
