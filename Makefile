@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install lint test demo clean
+.PHONY: help install lint test demo bench-store clean
 help:
 	@echo "make demo   the whole path on real digits: train, store, query, reorder (under a minute)"
 	@echo "make test   every test, on the embedded servers and on external ones where they answer"
 	@echo "make lint   ruff, mypy, sqlfluff"
+	@echo "make bench-store   the store against rows, DuckDB and MLflow; see benchmarks/README.md"
 	@echo "make clean  remove .venv and caches (no data)"
 
 install: .venv/.installed
@@ -27,6 +28,11 @@ test: install
 
 demo: install
 	$(BIN)/python demo/demo.py
+
+# Several minutes and about 10 GB of disk; ARGS="--quick" for a tenth of it.
+bench-store: install
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks.store $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

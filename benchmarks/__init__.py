@@ -1,0 +1,1 @@
+"""Benchmarks: each prints its hardware and versions, and measures its rivals in the same run."""

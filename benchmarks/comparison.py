@@ -1,0 +1,155 @@
+"""The first table: one content in tracker, as rows in PostgreSQL, in DuckDB and in MLflow."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import tables
+from benchmarks.asking import Asked, agree, ask, ask_forms
+from benchmarks.content import Content
+from benchmarks.duck import Duck, Loaded
+from benchmarks.mlflow_store import Logged, log_sample
+from benchmarks.ours import Ours, Written
+from benchmarks.progress import say
+from benchmarks.queries import QUERIES, Query, parameters, suited
+from benchmarks.rows import Copied, Rows, Session
+from benchmarks.servers import Server
+from benchmarks.timing import Missing, Unanswered
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured."""
+
+    repeats: int
+    lookups: int
+    """Examples whose history is looked up."""
+    timeout: float
+    """Seconds after which rows in PostgreSQL are given up."""
+    mlflow_outcomes: int
+    """Size of MLflow's sample; 0 leaves it out."""
+    folder: Path | None
+    """Where DuckDB's file goes."""
+
+
+@dataclass
+class Comparison:
+    """All figures of one content."""
+
+    content: Content
+    ours: Written
+    rows: Copied
+    duck: Loaded
+    mlflow: Logged | Missing
+    asked: dict[str, tuple[Asked, Asked, Asked]] = field(default_factory=dict)
+    """For each query: tracker, rows, DuckDB."""
+
+
+@contextmanager
+def duck_file(folder: Path | None, content: Content) -> Iterator[Duck]:
+    """A new DuckDB file, removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="bench-duckdb-", dir=folder) as own:
+        duck = Duck(Path(own), content)
+        try:
+            yield duck
+        finally:
+            duck.close()
+
+
+def compare(server: Server, content: Content, effort: Effort) -> Comparison:
+    """Write the content everywhere, then ask every question of every engine.
+
+    Raises
+    ------
+    Disagreement
+        If two engines answer differently.
+    """
+    with ExitStack() as stack:
+        ours = Ours(stack.enter_context(server.tracker_database()), content)
+        rows = Rows(stack.enter_context(server.database()), content, effort.timeout)
+        duck = stack.enter_context(duck_file(effort.folder, content))
+        say("    writing: tracker, rows, DuckDB, MLflow")
+        found = Comparison(
+            content, ours.write(), rows.write(), duck.write(), _mlflow(server, content, effort)
+        )
+        fields = {**parameters(content), **ours.fields}
+        session = stack.enter_context(rows.session())
+        for query in (suited(query, content.classes) for query in QUERIES.values()):
+            found.asked[query.name] = ask_all(query, ours, session, duck, fields, effort, content)
+            tell(query, found.asked[query.name])
+    return found
+
+
+def _mlflow(server: Server, content: Content, effort: Effort) -> Logged | Missing:
+    if effort.mlflow_outcomes == 0:
+        return Missing("left out")
+    try:
+        with server.database() as url:
+            return log_sample(url, content, effort.mlflow_outcomes)
+    except Unanswered as reason:
+        return Missing(str(reason))
+
+
+def ask_all(
+    query: Query,
+    ours: Ours,
+    rows: Session | None,
+    duck: Duck,
+    fields: Mapping[str, object],
+    effort: Effort,
+    content: Content,
+) -> tuple[Asked, Asked, Asked]:
+    """What the engines make of one question, checked against each other."""
+    examples = example_sample(content, effort.lookups)
+    mine = ask_ours(ours, query, fields, effort, content)
+    row = Asked(Missing("not asked"))
+    if rows is not None and query.rows is not None:
+        row = ask(rows, query, query.rows, fields, effort.repeats, examples)
+    theirs = ask_forms(
+        query.duckdb, lambda sql: ask(duck, query, sql, fields, effort.repeats, examples)
+    )
+    for (one_name, one), (other_name, other) in (
+        (("tracker", mine), ("DuckDB", theirs)),
+        (("rows", row), ("DuckDB", theirs)),
+    ):
+        agree(f"{query.name}, {one_name} and {other_name}", one, other)
+    return mine, row, theirs
+
+
+def ask_ours(
+    ours: Ours,
+    query: Query,
+    fields: Mapping[str, object],
+    effort: Effort,
+    content: Content,
+) -> Asked:
+    """What tracker makes of one question, and the memory that it takes to answer.
+
+    On a connection of its own: a backend keeps memory that earlier queries needed.
+    """
+    examples = example_sample(content, effort.lookups)
+    sql = query.timed(query.ours.format(**{**fields, "example": examples[0]}))
+    with ours.session() as session:
+        try:
+            peak = session.peak_memory(sql)
+        except Unanswered as reason:
+            return Asked(Missing(str(reason)))
+        asked = ask(session, query, query.ours, fields, effort.repeats, examples)
+    asked.peak_bytes = peak
+    return asked
+
+
+def example_sample(content: Content, count: int) -> list[int]:
+    """Random examples to look up, the same for every engine."""
+    generator = np.random.default_rng([content.seed, 4])
+    return [int(example) for example in generator.integers(0, content.examples, count)]
+
+
+def tell(query: Query, asked: tuple[Asked, ...]) -> None:
+    """A line a query for whoever waits."""
+    told = ", ".join(tables.spread(one.figure, tables.seconds) for one in asked)
+    say(f"    {query.name}: {told}")

@@ -1,0 +1,157 @@
+"""Questions about evaluations: how far the runs agree at each."""
+
+from dataclasses import replace
+
+from benchmarks.queries.query import Form, Query
+
+_TP_AGREEMENT = """
+    SELECT
+        example,
+        evaluation,
+        count(*) FILTER (WHERE correct)::DOUBLE PRECISION / count(*) AS tp_agreement
+    FROM outcome_row
+    GROUP BY example, evaluation
+"""
+
+_TP_HISTOGRAM = """
+    SELECT evaluation, runs_correct, count(*) AS examples
+    FROM (
+        SELECT example, evaluation, count(*) FILTER (WHERE correct) AS runs_correct
+        FROM outcome_row
+        GROUP BY example, evaluation
+    ) AS tally
+    GROUP BY evaluation, runs_correct
+"""
+
+# Moments of the histogram: a handful of rows after the one pass over the outcomes.
+_BIMODALITY = """
+    SELECT
+        evaluation,
+        mean AS tp_agreement,
+        CASE WHEN m2 > 1e-12 THEN m4 / (m2 * m2) - m3 * m3 / (m2 * m2 * m2) - 1 END AS bimodality
+    FROM (
+        SELECT
+            evaluation,
+            mean,
+            sum(examples * power(tp - mean, 2)) / sum(examples) AS m2,
+            sum(examples * power(tp - mean, 3)) / sum(examples) AS m3,
+            sum(examples * power(tp - mean, 4)) / sum(examples) AS m4
+        FROM (
+            SELECT
+                evaluation,
+                examples,
+                tp,
+                sum(examples * tp) OVER (PARTITION BY evaluation)
+                / sum(examples) OVER (PARTITION BY evaluation) AS mean
+            FROM (
+                SELECT
+                    evaluation,
+                    runs_correct::DOUBLE PRECISION / runs AS tp,
+                    count(*)::DOUBLE PRECISION AS examples
+                FROM (
+                    SELECT
+                        example,
+                        evaluation,
+                        count(*) FILTER (WHERE correct) AS runs_correct,
+                        count(*) AS runs
+                    FROM outcome_row
+                    GROUP BY example, evaluation
+                ) AS tally
+                GROUP BY evaluation, runs_correct, runs
+            ) AS bar
+        ) AS centred
+        GROUP BY evaluation, mean
+    ) AS moment
+"""
+
+_AGREEMENT = """
+    SELECT evaluation, runs_agreeing, count(*) AS examples
+    FROM (
+        SELECT evaluation, example, max(votes) AS runs_agreeing
+        FROM (
+            SELECT evaluation, example, predicted, count(*) AS votes
+            FROM outcome_row
+            GROUP BY evaluation, example, predicted
+        ) AS vote
+        GROUP BY evaluation, example
+    ) AS tally
+    GROUP BY evaluation, runs_agreeing
+"""
+
+_AGREEMENT_BY_CLASS = """
+    SELECT evaluation, runs_agreeing, count(*) AS examples
+    FROM (
+        SELECT evaluation, example, greatest({votes_of_each_class}) AS runs_agreeing
+        FROM outcome_row
+        GROUP BY evaluation, example
+    ) AS tally
+    GROUP BY evaluation, runs_agreeing
+"""
+
+AGREEMENT_HISTOGRAM = Query(
+    name="agreement_histogram",
+    title="agreement histogram of each evaluation",
+    keys=("evaluation", "runs_agreeing"),
+    values=("examples",),
+    ours="""
+        SELECT evaluation, runs_agreeing, examples
+        FROM agreement_histogram
+        WHERE ensemble = {ensemble} AND examples > 0
+    """,
+    rows=_AGREEMENT_BY_CLASS,
+    duckdb=(Form("votes grouped", _AGREEMENT), Form("column a class", _AGREEMENT_BY_CLASS)),
+)
+
+MOST_COLUMNS = 16
+"""Classes up to which rivals are also asked with a column a class."""
+
+
+def suited(query: Query, classes: int) -> Query:
+    """`query` without the forms that many classes rule out."""
+    if query.name == AGREEMENT_HISTOGRAM.name and classes > MOST_COLUMNS:
+        return replace(query, rows=_AGREEMENT, duckdb=query.duckdb[:1])
+    return query
+
+
+EVALUATION_QUERIES = (
+    Query(
+        name="tp_agreement",
+        title="Tp-agreement of each example at each evaluation",
+        keys=("example", "evaluation"),
+        values=("tp_agreement",),
+        ours="""
+            SELECT example_id AS example, evaluation, tp_agreement
+            FROM tp_agreement
+            WHERE ensemble = {ensemble}
+        """,
+        rows=_TP_AGREEMENT,
+        duckdb=(Form("grouped", _TP_AGREEMENT),),
+    ),
+    Query(
+        name="tp_agreement_histogram",
+        title="Tp-agreement histogram of each evaluation",
+        keys=("evaluation", "runs_correct"),
+        values=("examples",),
+        ours="""
+            SELECT evaluation, runs_correct, examples
+            FROM tp_agreement_histogram
+            WHERE ensemble = {ensemble} AND examples > 0
+        """,
+        rows=_TP_HISTOGRAM,
+        duckdb=(Form("grouped", _TP_HISTOGRAM),),
+    ),
+    Query(
+        name="bimodality",
+        title="bimodality of each evaluation",
+        keys=("evaluation",),
+        values=("tp_agreement", "bimodality"),
+        ours="""
+            SELECT evaluation, tp_agreement, bimodality
+            FROM bimodality
+            WHERE ensemble = {ensemble}
+        """,
+        rows=_BIMODALITY,
+        duckdb=(Form("grouped", _BIMODALITY),),
+    ),
+    AGREEMENT_HISTOGRAM,
+)
