@@ -14,7 +14,7 @@ _TOLERANCE = 1e-9
 """Engines add up floating-point numbers in another order."""
 
 SLOW_SECONDS = 10.0
-"""A query of a rival that takes longer is measured once, without a warm-up."""
+"""What takes longer is measured once, without a warm-up."""
 
 Answer = tuple[object, ...]
 

@@ -47,6 +47,8 @@ class Comparison:
     mlflow: Logged | Missing
     asked: dict[str, tuple[Asked, Asked, Asked]] = field(default_factory=dict)
     """For each query: tracker, rows, DuckDB."""
+    deletion: float = float("nan")
+    """Seconds that it took to delete the ensemble, its space given back."""
 
 
 @contextmanager
@@ -81,6 +83,8 @@ def compare(server: Server, content: Content, effort: Effort) -> Comparison:
         for query in (suited(query, content.classes) for query in QUERIES.values()):
             found.asked[query.name] = ask_all(query, ours, session, duck, fields, effort, content)
             tell(query, found.asked[query.name])
+        found.deletion = ours.delete()
+        say(f"    delete: {tables.seconds(found.deletion)}")
     return found
 
 

@@ -14,8 +14,9 @@ from benchmarks.content import Content
 from benchmarks.memory import PeakMemory
 from benchmarks.queries.query import ENSEMBLE
 from benchmarks.servers import settle
-from benchmarks.timing import Figure, Unanswered
+from benchmarks.timing import Figure, Unanswered, seconds_of
 from tracker.datasets import Dataset, ImageSplit
+from tracker.deletion import delete_ensemble, give_back_space
 from tracker.ensembles import enqueue_runs
 from tracker.outcomes.layout import plane_count
 from tracker.outcomes.packing import pack_outcomes
@@ -83,6 +84,16 @@ class Ours:
             bytes_per_outcome=self._bytes("AND c.relname IN ('outcome_block', 'evaluation')"),
             bytes_in_all=self._bytes(""),
         )
+
+    def delete(self) -> float:
+        """Seconds to delete the ensemble and to give its space back."""
+
+        def everything() -> None:
+            with self._engine.begin() as connection:
+                delete_ensemble(connection, ENSEMBLE)
+            give_back_space(self._engine, dataset=True)
+
+        return seconds_of(everything)[0]
 
     def _write_run(self, run: int, run_id: int, dataset: RegisteredDataset) -> tuple[float, float]:
         """Seconds of writing run number `run`, and of the packing in it."""

@@ -97,6 +97,7 @@ def target_table(found: Comparison) -> str:
     if isinstance(lookup, Figure):
         milliseconds = lookup.median * 1000
         lines.append(_target("one example, ms", milliseconds, 20, "{:.1f}", at_most=True))
+    lines.append(_target("delete everything, s", found.deletion, 2, "{:.2f}", at_most=True))
     return tables.table(["figure", "reach", "measured", ""], lines)
 
 

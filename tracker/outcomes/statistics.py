@@ -59,7 +59,7 @@ class RunningStatistics:
         return SignalSummary(self._count, self.mean, self.deviation)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
-        """A copy of all there is to know, as plain arrays: what a checkpoint saves."""
+        """A copy of all there is to know, as plain arrays, to go on with later."""
         return {
             "count": np.array(self._count),
             "mean": self._mean.copy(),
