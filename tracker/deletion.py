@@ -28,6 +28,9 @@ TOUCHED = (
     "run",
     "ensemble",
 )
+NOT_PERMITTED = ("42501",)
+"""SQLSTATEs of a refused VACUUM that nobody needs to hear of: insufficient privilege."""
+
 DATASET_TABLES = ("example", "block", "split", "dataset")
 
 
@@ -142,14 +145,23 @@ def delete_ensemble(connection: Connection, ensemble: str, *, force: bool = Fals
     return found
 
 
-def give_back_space(engine: Engine, *, dataset: bool) -> None:
+def give_back_space(engine: Engine, *, dataset: bool) -> str | None:
     """Vacuum the tables that a deletion has touched, so that their space is free again.
 
-    Where that is not permitted, the database's own vacuum does it later.
+    Where it cannot be done, the database's own vacuum does it later.
+
+    Returns
+    -------
+    str or None
+        Why it could not be done, in a line; None also where this role may not.
     """
     tables = TOUCHED + (DATASET_TABLES if dataset else ())
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         try:
             connection.execute(text(f"VACUUM (ANALYZE) {', '.join(tables)}"))
-        except DBAPIError:
-            return
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) in NOT_PERMITTED:
+                return None
+            reason = str(error.orig).strip().partition("\n")[0]
+            return f"the space was not given back ({reason}): Postgres's own vacuum will do it"
+    return None

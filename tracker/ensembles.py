@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from tracker.db.models import Ensemble, Run
 from tracker.errors import NotFoundError, UsageError
 from tracker.recipes import get_architecture
-from tracker.registry import RegisteredDataset
+from tracker.registry import RegisteredDataset, hold_dataset
 from tracker.sources import imported_from
 from tracker.specs import EnsembleSpec, Recipe, Schedule
 
@@ -72,7 +72,10 @@ def enqueue_runs(
     ------
     UsageError
         If the name belongs to an ensemble with another spec; the first difference is named.
+    TrackerError
+        If the dataset has been deleted meanwhile.
     """
+    hold_dataset(connection, dataset)
     schedule = Schedule.of(spec, dataset.sizes["train"])
     created = connection.scalar(
         insert(Ensemble)

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tracker.datasets import Dataset, ImageSplit
 from tracker.datasets.pictureless import PicturelessDataset, PicturelessSplit
 from tracker.db import models
-from tracker.errors import DatasetMismatchError, NotFoundError
+from tracker.errors import DatasetMismatchError, NotFoundError, TrackerError
 from tracker.outcomes import layout as storage
 from tracker.outcomes.layout import Layout, SplitRange, plane_count
 from tracker.outcomes.packing import block_slices, pack_planes, planes_text
@@ -69,6 +69,8 @@ def register_dataset(connection: Connection, dataset: AnyDataset) -> RegisteredD
     ------
     DatasetMismatchError
         If the name is taken by a dataset with other examples, labels or order.
+    TrackerError
+        If it was registered and has been deleted meanwhile.
     """
     created = connection.scalar(
         upsert(models.Dataset)
@@ -83,10 +85,33 @@ def register_dataset(connection: Connection, dataset: AnyDataset) -> RegisteredD
         .returning(models.Dataset.id)
     )
     if created is None:
+        _hold(connection, dataset.name, models.Dataset.name == dataset.name)
         check_fingerprint(connection, dataset)
     else:
         _insert_examples(connection, created, dataset)
     return get_dataset(connection, dataset.name)
+
+
+def hold_dataset(connection: Connection, dataset: RegisteredDataset) -> RegisteredDataset:
+    """Keep `dataset` from being deleted until the end of the transaction.
+
+    Raises
+    ------
+    TrackerError
+        If it has been deleted meanwhile.
+    """
+    _hold(connection, dataset.name, models.Dataset.id == dataset.id)
+    return dataset
+
+
+def _hold(connection: Connection, name: str, which: ColumnElement[bool]) -> None:
+    query = select(models.Dataset.id).where(which)
+    if connection.scalar(query.with_for_update(read=True, key_share=True)) is None:
+        raise _gone(name)
+
+
+def _gone(name: str) -> TrackerError:
+    return TrackerError(f"dataset {name!r} was deleted meanwhile: give the command once more")
 
 
 def check_fingerprint(connection: Connection, dataset: AnyDataset) -> None:
@@ -94,6 +119,8 @@ def check_fingerprint(connection: Connection, dataset: AnyDataset) -> None:
     stored = connection.scalar(
         select(models.Dataset.fingerprint).where(models.Dataset.name == dataset.name)
     )
+    if stored is None:
+        raise _gone(dataset.name)
     if stored != dataset.fingerprint:
         raise DatasetMismatchError(
             f"dataset {dataset.name!r} is registered with other examples, labels or order "

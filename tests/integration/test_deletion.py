@@ -206,7 +206,7 @@ def test_who_may_not_vacuum_deletes_all_the_same(engine: Engine) -> None:
         with restricted.begin() as connection:
             assert connection.scalar(text("SELECT current_user")) == role
             delete_ensemble(connection, "unwanted")
-        give_back_space(restricted, dataset=True)
+        assert give_back_space(restricted, dataset=True) is None
         with engine.connect() as connection:
             assert counts(connection) == {}
     finally:
@@ -225,3 +225,16 @@ def test_looking_first_locks_nothing(engine: Engine) -> None:
         with engine.begin() as connection:
             connection.execute(text("SET LOCAL lock_timeout = '1s'"))
             delete_ensemble(connection, "unwanted")
+
+
+@pytest.mark.embedded_only
+def test_another_failure_of_vacuum_is_told_in_a_line(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert give_back_space(engine, dataset=True) is None
+    monkeypatch.setattr("tracker.deletion.TOUCHED", ("outcome_block", "nowhere"))
+    told = give_back_space(engine, dataset=False)
+    assert told == (
+        'the space was not given back (relation "nowhere" does not exist): Postgres\'s own vacuum '
+        "will do it"
+    )

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -74,8 +75,17 @@ def written(connection: Connection, form: str, ensemble: str, table: str = "outc
 
 
 def of_view(connection: Connection, table: str, ensemble: str) -> list[Row]:
+    """The rows of a view; those of outcome with the signals that are exported beside them."""
     query = text(f"SELECT * FROM {table} WHERE ensemble = :name")
-    return [dict(row) for row in connection.execute(query, {"name": ensemble}).mappings()]
+    rows = [dict(row) for row in connection.execute(query, {"name": ensemble}).mappings()]
+    if table == "outcome":
+        signals = of_view(connection, "signal", ensemble)
+        key = ("run_id", "example_id", "evaluation")
+        values = {(one["signal"], *(one[name] for name in key)): one["value"] for one in signals}
+        for name in sorted({one["signal"] for one in signals}):
+            for row in rows:
+                row[name] = values.get((name, *(row[column] for column in key)))
+    return rows
 
 
 def forget_classes(connection: Connection, run_ids: list[int]) -> None:
@@ -109,7 +119,7 @@ def test_outcomes_are_those_of_the_view_whatever_the_ensemble(
         recorded = record(connection, story)
         without = data.draw(st.sets(st.sampled_from(recorded.run_ids)))
         forget_classes(connection, sorted(without))
-        rows = pq.read_table(written(connection, "parquet", story.name)).to_pylist()
+        rows = with_shortest(pq.read_table(written(connection, "parquet", story.name)))
         assert_rows("outcome", rows, of_view(connection, "outcome", story.name))
         places = [(row["seed"], row["evaluation"], row["example_id"]) for row in rows]
         assert places == sorted(places)
@@ -207,6 +217,7 @@ def rich_story() -> Story:
         predicted=STORY.predicted,
         recorded=[range(4), [0, 3], [1]],
         states=["complete", "failed", "running"],
+        signals=dict.fromkeys(("confidence", "el2n"), np.full((3, 29, 4), 0.5, np.float32)),
         name="rich",
     )
 
@@ -231,6 +242,16 @@ def shortest(value: float) -> float:
     return float(str(np.float32(value)))
 
 
+def with_shortest(table: pa.Table) -> list[Row]:
+    rows: list[Row] = table.to_pylist()
+    for field in table.schema:
+        if field.type == "float":
+            for row in rows:
+                if row[field.name] is not None:
+                    row[field.name] = shortest(row[field.name])
+    return rows
+
+
 def holds_bitmaps(connection: Connection, table: str) -> bool:
     """Is the table a building block? Then exporting it must be refused."""
     if table in list_tables(connection):
@@ -247,12 +268,8 @@ def test_parquet_of_every_table(rich: Connection, table: str) -> None:
     if holds_bitmaps(rich, table):
         return
     exported = pq.read_table(written(rich, "parquet", "rich", table))
-    rows = exported.to_pylist()
+    rows = with_shortest(exported)
     assert rows
-    for field in exported.schema:
-        if field.type == "float":
-            for row in rows:
-                row[field.name] = shortest(row[field.name])
     assert_rows(table, rows, of_view(rich, table, "rich"))
 
 
@@ -434,6 +451,44 @@ def test_signals_are_arrays_too_and_nan_where_not_recorded(connection: Connectio
     assert arrays["margin"].dtype == np.float32
     np.testing.assert_array_equal(arrays["margin"], margins)
     np.testing.assert_array_equal(arrays["correct"], STORY.correct)
+
+
+@pytest.mark.embedded_only
+@pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
+def test_signals_are_columns_too_and_null_where_not_recorded(
+    connection: Connection, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.exports.outcomes.BATCH_EXAMPLES", 7)
+    recorded = record(connection, STORY)
+    plain = pd.read_parquet(written(connection, "parquet", "told"))
+    assert "margin" not in plain
+    margins = np.full((3, 29, 4), np.nan, np.float32)
+    for run, evaluation in ((0, 0), (0, 1), (0, 2), (0, 3), (2, 1), (2, 3)):
+        margins[run, :, evaluation] = add_signal(connection, recorded, run, evaluation)
+    file = written(connection, form, "told")
+    if form == "parquet":
+        table = pq.read_table(file)
+        assert str(table.schema.field("margin").type) == "float"
+        assert table["margin"].null_count == np.isnan(margins).sum()
+        told = table.to_pandas()
+    elif form == "csv":
+        told = pd.read_csv(file)
+    else:
+        told = pd.read_json(file, lines=True)
+    assert list(told) == [*plain, "margin"]
+    # By seed, evaluation and example.
+    values = told["margin"].to_numpy(np.float32).reshape(3, 4, 29).transpose(0, 2, 1)
+    np.testing.assert_array_equal(values, margins)
+    for name in ("seed", "evaluation", "example_id", "correct", "predicted"):
+        np.testing.assert_array_equal(told[name], plain[name])
+
+
+@pytest.mark.embedded_only
+def test_a_damaged_signal_ends_it(connection: Connection) -> None:
+    add_signal(connection, record(connection, STORY), 0, 0)
+    connection.execute(text("UPDATE signal_block SET value = value[2:] WHERE block = 1"))
+    with pytest.raises(CorruptOutcomesError, match="evaluation 0, block 1"):
+        written(connection, "parquet", "told")
 
 
 # --- what is refused ------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def test_what_the_logits_say(tmp_path: Path) -> None:
     assert examples.ids == ["a", "b", "c"]
     np.testing.assert_array_equal(examples.labels, [2, 1, 0])
     assert told.num_classes == 3
-    assert [run.evaluations for run in told.runs] == [(0, 1, 3)]
+    assert [run.evaluations for run in told.runs] == [(1, 2, 4)]
     first, second, third = told.outcomes()
     # Of equal logits the lowest class is predicted.
     np.testing.assert_array_equal(first.predicted, [0, 1, 0])
@@ -97,9 +97,9 @@ def test_a_models_folder_and_the_files_themselves(tmp_path: Path) -> None:
     inner = folder_of(tmp_path / "model" / "training_dynamics", EPOCHS)
     whole = [each.evaluation for each in read(tmp_path / "model").outcomes()]
     files = sorted(inner.iterdir(), reverse=True)
-    assert whole == [0, 1, 3] == [each.evaluation for each in read(*files).outcomes()]
-    assert [each.evaluation for each in read(files[1], files[0]).outcomes()] == [1, 3]
-    assert [each.evaluation for each in read(*files, first_evaluation=1).outcomes()] == [1, 2, 4]
+    assert whole == [1, 2, 4] == [each.evaluation for each in read(*files).outcomes()]
+    assert [each.evaluation for each in read(files[1], files[0]).outcomes()] == [2, 4]
+    assert [each.evaluation for each in read(*files, first_evaluation=0).outcomes()] == [0, 1, 3]
 
 
 def test_folders_are_runs(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_folders_are_runs(tmp_path: Path) -> None:
     told = read(one, two)
     assert [(run.seed, run.name) for run in told.runs] == [(0, "one"), (1, "two")]
     assert [(each.run, each.evaluation) for each in told.outcomes()] == [
-        (0, 0), (0, 1), (0, 3), (1, 0),
+        (0, 1), (0, 2), (0, 4), (1, 1),
     ]  # fmt: skip
     with pytest.raises(UsageError, match=r"folders .* or the files of one run, not both"):
         read(one, two / "dynamics_epoch_0.jsonl")

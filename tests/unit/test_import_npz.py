@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tracker.errors import UsageError
-from tracker.imports import choose_format, read_trajectories
-from tracker.imports.trajectories import Options, Outcomes, Trajectories, settle
+from tracker.imports import choose_format, npz, npz_archive, read_trajectories
+from tracker.imports.trajectories import (
+    ImportedRun,
+    Options,
+    Outcomes,
+    Trajectories,
+    check_numbers,
+    settle,
+)
 
 SHAPE = (3, 5, 4)
 CORRECT = np.arange(60).reshape(SHAPE) % 3 == 0
@@ -314,3 +321,78 @@ def test_what_cannot_be_read_at_all(tmp_path: Path) -> None:
         read(file, split="")
     with pytest.raises(UsageError, match="more than 1000000"):
         read(file, first_evaluation=1_000_000)
+
+
+def claiming(folder: Path, shape: tuple[int, ...], kind: str = "|b1") -> Path:
+    """A small file whose `correct` has this shape; the bytes that are said to follow do not."""
+    file = folder / "huge.npz"
+    with zipfile.ZipFile(file, "w") as archive, archive.open("correct.npy", "w") as member:
+        header = {"descr": kind, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(member, header)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((1, 50_000_001, 1), "correct has 50,000,001 examples: at most 50,000,000 are read"),
+        ((1_000_001, 1, 1), "correct has 1,000,001 runs: at most 1,000,000 are read"),
+        ((1, 1, 1_000_002), "correct has 1,000,002 evaluations: at most 1,000,001 are read"),
+        ((1, 50_000_000, 100), "one run of correct is 5,000,000,000 bytes: at most 4,294,967,296"),
+    ],
+)
+def test_what_no_memory_would_hold_is_refused_before_it_is_read(
+    shape: tuple[int, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = claiming(tmp_path, shape)
+    # As in a file of as many zeros, of which a thousand take a byte.
+    with monkeypatch.context() as patch:
+        patch.setattr(npz_archive.math, "prod", lambda _: 0)
+        with pytest.raises(UsageError, match=message):
+            read(file)
+
+
+def test_an_array_that_has_to_be_read_whole_is_bounded_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(npz_archive, "MAX_BYTES", 100)
+    with pytest.raises(UsageError, match=r"correct is 120 bytes, and at most 100 .* C order"):
+        read(saved(tmp_path, correct=np.asfortranarray(np.zeros((6, 5, 4), np.bool_))))
+    assert read(saved(tmp_path, correct=np.zeros((6, 5, 4), np.bool_))).size == 5
+    with pytest.raises(UsageError, match=r"array label is 400 bytes"):
+        read(saved(tmp_path, correct=np.zeros((1, 50, 2), np.bool_), label=np.zeros(50, np.int64)))
+
+
+def test_too_little_memory_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(npz, "_survey", exhausted)
+    with pytest.raises(UsageError, match=r"theirs\.npz: it needs more memory than this machine"):
+        read(saved(tmp_path, correct=CORRECT))
+
+
+def numbered(runs: int, last: int) -> Trajectories:
+    return Trajectories(
+        splits={},
+        num_classes=0,
+        runs=[ImportedRun(seed, (last,)) for seed in range(runs)],
+        outcomes=lambda: iter(()),
+        place=lambda *_: "",
+        what="theirs",
+        has_correct=True,
+        has_predicted=False,
+    )
+
+
+def test_sums_over_runs_fit_into_four_bytes() -> None:
+    check_numbers(numbered(2048, 1_000_000))
+    check_numbers(numbered(1, 1_000_000))
+    # One more than 2^16 - 1 has 17 planes, since all ones stand for "never".
+    check_numbers(numbered(2**15, 2**16 - 2))
+    with pytest.raises(UsageError, match="at most 16384 runs"):
+        check_numbers(numbered(2**15, 2**16 - 1))
+    with pytest.raises(UsageError, match=r"2049 runs with evaluations up to 1000000 .* 2048 runs"):
+        check_numbers(numbered(2049, 1_000_000))
+    with pytest.raises(UsageError, match="would be numbered 1000001: more than 1000000"):
+        check_numbers(numbered(1, 1_000_001))

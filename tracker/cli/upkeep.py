@@ -34,7 +34,8 @@ def delete(
         _confirm(found)
     with engine.begin() as connection:
         found = delete_ensemble(connection, ensemble, force=force)
-    give_back_space(engine, dataset=not found.dataset_users)
+    if reason := give_back_space(engine, dataset=not found.dataset_users):
+        output.note(reason)
     output.out.print(f"deleted {_describe(found)}")
     if found.dataset_users:
         others = (

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from sqlalchemy import func, select
 
-from tracker.db.models import OutcomeBlock, SignalBlock
+from tracker.db.models import OutcomeBlock
 from tracker.errors import TrackerError, UsageError
 from tracker.exports import outcomes
 from tracker.exports.source import Advance, Source
@@ -143,10 +143,8 @@ def _outcome_kinds(source: Source) -> dict[str, DTypeLike]:
     kinds: dict[str, DTypeLike] = {"correct": np.bool_}
     if not unknown:
         kinds["predicted"] = np.uint8 if small else np.uint16
-    signals = source.connection.scalars(
-        select(SignalBlock.signal).where(SignalBlock.run_id.in_(runs)).distinct()
-    )
-    return kinds | dict.fromkeys(sorted(signals), np.float32)
+    signals = outcomes.recorded_signals(source.connection, subject)
+    return kinds | dict.fromkeys(signals, np.float32)
 
 
 def _parts(source: Source, name: str, evaluations: list[int]) -> Generator[NDArray[Any]]:

@@ -1,16 +1,22 @@
 """The table `outcome`, expanded from its blocks here: the view would take minutes for millions."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from tracker.db.models import SignalBlock
 from tracker.exports.source import Source
 from tracker.exports.subject import RecordedRun, Subject
-from tracker.outcomes.reader import read_evaluations, read_labels
+from tracker.outcomes.reader import (
+    read_evaluation,
+    read_evaluations,
+    read_labels,
+    read_signal_once,
+)
 from tracker.outcomes.unpacking import combine_planes, unpack
 
 if TYPE_CHECKING:
@@ -23,18 +29,30 @@ BATCH_EXAMPLES = 1 << 18
 
 
 def outcome_source(connection: Connection, subject: Subject) -> Source:
-    """The rows of the view `outcome`, by seed, evaluation and example."""
+    """The rows of the view `outcome`, by seed, evaluation and example.
+
+    The view's columns, and after them one for each signal that a run has recorded, float32, NULL
+    where a run has not.
+    """
+    signals = recorded_signals(connection, subject)
     return Source(
         connection,
         subject,
         TABLE,
-        _schema(),
-        lambda: _batches(connection, subject),
+        _schema(signals),
+        lambda: _batches(connection, subject, signals),
         subject.outcomes,
     )
 
 
-def _schema() -> "pa.Schema":
+def recorded_signals(connection: Connection, subject: Subject) -> list[str]:
+    """Names of the signals that any of the runs has recorded by evaluation."""
+    runs = [run.run_id for run in subject.runs]
+    names = select(SignalBlock.signal).where(SignalBlock.run_id.in_(runs)).distinct()
+    return sorted(connection.scalars(names))
+
+
+def _schema(signals: Sequence[str]) -> "pa.Schema":
     import pyarrow as pa
 
     name, number = pa.dictionary(pa.int32(), pa.string()), pa.int32()
@@ -51,18 +69,21 @@ def _schema() -> "pa.Schema":
             ("label", number),
             ("correct", pa.bool_()),
             ("predicted", number),
+            *((signal, pa.float32()) for signal in signals),
         ]
     )
 
 
-def _batches(connection: Connection, subject: Subject) -> "Generator[pa.RecordBatch]":
+def _batches(
+    connection: Connection, subject: Subject, signals: Sequence[str]
+) -> "Generator[pa.RecordBatch]":
     import pyarrow as pa
 
-    layout, schema = subject.layout, _schema()
+    layout, schema = subject.layout, _schema(signals)
     of_examples = _example_columns(connection, subject)
     for run in subject.runs:
-        with closing(read_evaluations(connection, run.run_id, layout)) as evaluations:
-            for evaluation, packed in evaluations:
+        with closing(_evaluations(connection, subject, run, signals)) as evaluations:
+            for evaluation, packed, of_signals in evaluations:
                 bits = unpack(packed, layout)
                 for start in range(0, layout.examples, BATCH_EXAMPLES):
                     part = bits[:, start : start + BATCH_EXAMPLES]
@@ -71,9 +92,32 @@ def _batches(connection: Connection, subject: Subject) -> "Generator[pa.RecordBa
                         **{name: whole.slice(start, rows) for name, whole in of_examples.items()},
                         **_constant_columns(subject, run, evaluation, rows),
                         **_answer_columns(part),
+                        **{name: whole.slice(start, rows) for name, whole in of_signals.items()},
                     }
                     arrays = [columns[field.name] for field in schema]
                     yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _evaluations(
+    connection: Connection, subject: Subject, run: RecordedRun, signals: Sequence[str]
+) -> "Generator[tuple[int, NDArray[np.uint8], Mapping[str, pa.Array]]]":
+    """Each evaluation of a run: its ordinal, packed outcomes, and signals [examples] by name."""
+    import pyarrow as pa
+
+    layout = subject.layout
+    if not signals:
+        with closing(read_evaluations(connection, run.run_id, layout)) as evaluations:
+            for evaluation, packed in evaluations:
+                yield evaluation, packed, {}
+        return
+    # A connection streams one table at a time: with signals, one evaluation of each in turn.
+    for evaluation in run.evaluations:
+        packed = read_evaluation(connection, run.run_id, evaluation, layout)
+        columns = {}
+        for name in signals:
+            values, missing = read_signal_once(connection, run.run_id, name, evaluation, layout)
+            columns[name] = pa.array(values, mask=missing)
+        yield evaluation, packed, columns
 
 
 def _example_columns(connection: Connection, subject: Subject) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from tracker.imports.trajectories import (
     Trajectories,
     check_split_name,
     refuse,
+    within_memory,
 )
 from tracker.imports.writing import Imported, Progress, check_new, write_ensemble
 from tracker.sources import ImportedSource
@@ -92,7 +93,8 @@ def read_trajectories(paths: Sequence[Path], form: str, options: Options) -> Tra
         raise UsageError(f"--first-evaluation must be from 0 to {MAX_ORDINAL}, got {first}")
     check_split_name(options.split_name, paths[0].name)
     try:
-        return FORMATS[form].read(list(paths), options)
+        with within_memory(paths[0].name):
+            return FORMATS[form].read(list(paths), options)
     except OSError as error:
         raise refuse(paths[0].name, str(error.strerror or error)) from None
 
@@ -144,4 +146,5 @@ def import_ensemble(
         check_new(connection, name, dataset)
     trajectories = read_trajectories(paths, chosen, Options(split, first_evaluation))
     source = ImportedSource.of(paths, chosen, trajectories.splits)
-    return write_ensemble(engine, name, trajectories, source, dataset, data_folder, progress)
+    with within_memory(trajectories.what):
+        return write_ensemble(engine, name, trajectories, source, dataset, data_folder, progress)

@@ -8,7 +8,8 @@ The files of one folder (its own, or those in its `training_dynamics`) are one r
 are the runs of one ensemble. Examples stand in the order of their guids, because every epoch lists
 them in the order in which it was trained on.
 
-The evaluation's ordinal is the epoch in the file's name, which that code counts from 0. From the
+The evaluation's ordinal is one more than the epoch in the file's name unless asked otherwise: that
+code counts from 0 and records during the pass, and evaluation 0 is the untrained network. From the
 logits come the predicted class (of equals the lowest), `confidence` (the softmax probability of
 the gold label) and `margin` (the gold logit minus the largest other one).
 """
@@ -82,7 +83,7 @@ def read_cartography(paths: list[Path], options: Options) -> Trajectories:
     runs = _find_runs(paths)
     known = _first_epoch(runs[0])
     start = min(min(run.files) for run in runs)
-    shift = options.shift(start)
+    shift = options.shift(start, unnumbered=start + 1)
     guids = list(known.index)
     return Trajectories(
         splits={options.split_name: Examples(len(guids), known.labels, guids)},

@@ -16,6 +16,8 @@ seed [R], evaluation [E], split [X], position [X] : optional, as `tracker export
 
 The first evaluation is number 1 unless the file or the user says otherwise: the papers count
 evaluations after training, and 0 is the untrained network.
+
+At most `MAX_RUNS` runs of `MAX_EXAMPLES` examples, and `MAX_BYTES` of one run, are read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,8 +29,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.imports.npz_archive import Member, integers, names_of, read_members
+from tracker.imports.npz_archive import MAX_BYTES, Member, integers, names_of, read_members
 from tracker.imports.trajectories import (
+    MAX_EXAMPLES,
     MAX_ORDINAL,
     MAX_SEED,
     UNKNOWN,
@@ -44,6 +47,7 @@ from tracker.imports.trajectories import (
 from tracker.imports.values import Refusal, as_classes, as_correct, as_signal, first_double
 from tracker.outcomes.signals import SIGNALS
 
+MAX_RUNS = 1_000_000
 OUTCOMES = ("correct", "predicted")
 EXAMPLE_IDS = ("example", "stimulus", "position")
 RUN_IDS = "observer"
@@ -127,7 +131,7 @@ def _splits(
     splits = {}
     for split, part in _ranges(named, examples, options).items():
         names = None if ids is None else names_of(_vector(members, ids.name, examples), part)
-        if names == list(range(part.stop - part.start)) and ids and ids.name == "position":
+        if names and ids and ids.name == "position" and names == list(range(len(names))):
             names = None
         told = None if labels is None else labels[part]
         splits[split] = Examples(part.stop - part.start, told, names)
@@ -177,7 +181,28 @@ def _check_shapes(
             )
     if 0 in leading.shape:
         raise refuse(file.name, f"array {leading.name} is empty: shape {leading.shape}")
+    _check_room(file, told, leading)
     return leading.runs
+
+
+def _check_room(file: Path, told: Mapping[str, Member], leading: Member) -> None:
+    """Refuse what no memory would hold: zeros by the million are a few bytes in the file."""
+    runs, examples, evaluations = leading.runs
+    for count, most, noun in (
+        (runs, MAX_RUNS, "runs"),
+        (examples, MAX_EXAMPLES, "examples"),
+        (evaluations, MAX_ORDINAL + 1, "evaluations"),
+    ):
+        if count > most:
+            raise refuse(
+                file.name, f"array {leading.name} has {count:,} {noun}: at most {most:,} are read"
+            )
+    needed = examples * evaluations * sum(member.dtype.itemsize for member in told.values())
+    if needed > MAX_BYTES:
+        raise refuse(
+            file.name, f"one run of {', '.join(told)} is {needed:,} bytes: at most {MAX_BYTES:,} "
+                       "are read, split the file by its examples"
+        )  # fmt: skip
 
 
 def _vector(members: Mapping[str, Member], name: str, size: int) -> Member | None:

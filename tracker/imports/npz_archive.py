@@ -25,6 +25,10 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedEr
 """What reading a truncated, altered or encrypted archive raises."""
 
 
+MAX_BYTES = 4 * 1024**3
+"""Bytes that are read at once: of one run, or of an array that has to be read whole."""
+
+
 @dataclass(frozen=True)
 class Member:
     """One array of an archive, as its header describes it."""
@@ -52,6 +56,14 @@ class Member:
 
     def whole(self) -> NDArray[Any]:
         """The array."""
+        size = math.prod(self.shape) * self.dtype.itemsize
+        if size > MAX_BYTES:
+            order = ": save it in C order (np.ascontiguousarray)" if self.fortran_order else ""
+            raise refuse(
+                self.file.name,
+                f"array {self.name} is {size:,} bytes, and at most {MAX_BYTES:,} are read at once"
+                f"{order}",
+            )
         with opened(self.file, self.name) as stream:
             array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
             _check_end(stream)
@@ -122,7 +134,7 @@ def read_members(file: Path, known: Container[str]) -> tuple[dict[str, Member], 
             kind = "pickled objects, which are never loaded" if dtype.hasobject else f"{dtype}"
             raise refuse(file.name, f"array {name} holds {kind}: numbers are needed")
         # Before room is made for it: a header may claim anything.
-        if math.prod(shape) * dtype.itemsize > sizes[name]:
+        if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > sizes[name]:
             raise refuse(file.name, f"array {name} is cut short: no {shape} {dtype} are there")
         members[name] = Member(file, name, shape, dtype, fortran_order)
     return members, sorted(sizes.keys() - members.keys())

@@ -20,7 +20,13 @@ from tracker.db.models import Dataset, Example
 from tracker.errors import DatasetMismatchError, NotFoundError, UsageError
 from tracker.imports.trajectories import UNKNOWN, Examples, Trajectories
 from tracker.outcomes.layout import Layout, SplitRange
-from tracker.registry import RegisteredDataset, find_dataset, get_dataset, register_dataset
+from tracker.registry import (
+    RegisteredDataset,
+    find_dataset,
+    get_dataset,
+    hold_dataset,
+    register_dataset,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +114,7 @@ def attached_target(
     if data is not None:
         dataset = register_dataset(connection, data)
     else:
-        dataset = get_dataset(connection, name)
+        dataset = hold_dataset(connection, get_dataset(connection, name))
     parts = []
     for split, examples in trajectories.splits.items():
         if split not in dataset.sizes:

@@ -4,6 +4,7 @@ Nothing is held but what one evaluation, or one run where a file is laid out by 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,8 +16,10 @@ UNKNOWN = -1
 """Label of an example whose class the file does not tell."""
 
 MAX_CLASSES = 65536
+MAX_EXAMPLES = 50_000_000
 MAX_ORDINAL = 1_000_000
 MAX_SEED = 2**31 - 1
+MAX_SUM = 2**31
 DEFAULT_SPLIT = "train"
 
 
@@ -127,6 +130,40 @@ def refuse(what: str, why: str) -> UsageError:
 def first(wrong: NDArray[np.bool_]) -> tuple[int, ...]:
     """Index of the first True, in row-major order."""
     return tuple(int(place) for place in np.unravel_index(int(wrong.argmax()), wrong.shape))
+
+
+@contextmanager
+def within_memory(what: str) -> Iterator[None]:
+    """Refuse a file that turns out to need more memory than there is."""
+    try:
+        yield
+    except MemoryError:
+        raise refuse(what, "it needs more memory than this machine has") from None
+
+
+def check_numbers(trajectories: Trajectories) -> None:
+    """Refuse evaluations numbered so high that they, or sums of them over runs, have no room.
+
+    Raises
+    ------
+    UsageError
+        If one is more than `MAX_ORDINAL`, or if runs times 2^planes passes 2^31: the view
+        learning_order adds up ordinals of so many planes (see history_part) in four bytes.
+    """
+    last = max(run.evaluations[-1] for run in trajectories.runs)
+    if last > MAX_ORDINAL:
+        raise refuse(
+            trajectories.what,
+            f"an evaluation would be numbered {last}: more than {MAX_ORDINAL}",
+        )
+    runs, planes = len(trajectories.runs), (last + 1).bit_length()
+    if runs << planes > MAX_SUM:
+        most = MAX_SUM >> planes
+        raise refuse(
+            trajectories.what,
+            f"{runs} runs with evaluations up to {last} are more than can be added up: at most "
+            f"{most} runs reach that far, import fewer or begin lower (--first-evaluation)",
+        )
 
 
 def at(name: str, index: Sequence[int]) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from tracker.db.models import Ensemble, Run
 from tracker.errors import UsageError
 from tracker.imports.target import Target, attached_target, check_own_name, find_data, own_target
-from tracker.imports.trajectories import Outcomes, Trajectories, refuse, settle
+from tracker.imports.trajectories import Outcomes, Trajectories, check_numbers, refuse, settle
 from tracker.outcomes.layout import plane_count
 from tracker.outcomes.packing import pack_planes
 from tracker.outcomes.statistics import RunningStatistics
@@ -72,6 +72,7 @@ def write_ensemble(
     progress: Progress | None = None,
 ) -> Imported:
     """Write everything, or nothing; see `tracker.imports.import_ensemble`."""
+    check_numbers(trajectories)
     if dataset is None:
         _check_told(trajectories)
     data = None if dataset is None else find_data(engine, dataset, folder)

@@ -31,6 +31,10 @@ _EVALUATIONS = (
     "SELECT evaluation, block, correct, predicted FROM outcome_block "
     "WHERE run_id = {} ORDER BY evaluation, block"
 )
+_EVALUATION = (
+    "SELECT evaluation, block, correct, predicted FROM outcome_block "
+    "WHERE run_id = {} AND evaluation = {} ORDER BY block"
+)
 _HISTORY = {
     "correct": (
         "SELECT block, evaluation, correct FROM outcome_block "
@@ -44,6 +48,12 @@ _HISTORY = {
 _SIGNAL = (
     "SELECT block, evaluation, value FROM signal_block "
     "WHERE run_id = {} AND signal = {} ORDER BY block, evaluation"
+)
+
+
+_SIGNAL_ONCE = (
+    "SELECT block, value FROM signal_block "
+    "WHERE run_id = {} AND signal = {} AND evaluation = {} ORDER BY block"
 )
 
 
@@ -119,7 +129,13 @@ def read_labels(connection: Connection, dataset_id: int, layout: Layout) -> NDAr
 
 def read_rows(connection: Connection, run_id: int) -> Generator[StoredBlock]:
     """Everything that a run has recorded, by evaluation and block, as it is."""
-    with closing(copy_fields(connection, _EVALUATIONS, (run_id,))) as rows:
+    yield from _stored(connection, _EVALUATIONS, (run_id,))
+
+
+def _stored(
+    connection: Connection, query: str, parameters: tuple[Any, ...]
+) -> Generator[StoredBlock]:
+    with closing(copy_fields(connection, query, parameters)) as rows:
         for evaluation, block, correct, predicted in rows:
             planes = None if predicted is None else parse_varbit_array(predicted)
             yield StoredBlock(
@@ -150,6 +166,14 @@ def read_evaluations(
     with closing(read_rows(connection, run_id)) as rows:
         for evaluation, group in groupby(rows, lambda row: row.evaluation):
             yield evaluation, _packed(run_id, evaluation, list(group), layout)
+
+
+def read_evaluation(
+    connection: Connection, run_id: int, evaluation: int, layout: Layout
+) -> NDArray[np.uint8]:
+    """One evaluation of a run, packed as `read_evaluations` gives it; the same errors."""
+    rows = list(_stored(connection, _EVALUATION, (run_id, evaluation)))
+    return _packed(run_id, evaluation, rows, layout)
 
 
 def _packed(
@@ -250,6 +274,29 @@ def read_signal(
                     values[:, place[_int(evaluation)]] = numbers
                 number, group = next(groups, (None, iter(())))
             yield values
+
+
+def read_signal_once(
+    connection: Connection, run_id: int, signal: str, evaluation: int, layout: Layout
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """One signal at one evaluation, float32 [examples], and of which examples it is missing.
+
+    Raises
+    ------
+    CorruptOutcomesError
+        If a block has another length than the layout demands.
+    """
+    query, parameters = _SIGNAL_ONCE, (run_id, signal, evaluation)
+    stored = {_int(block): field for block, field in copy_fields(connection, query, parameters)}
+    values, missing = [], []
+    for block in _blocks(layout):
+        field = stored.get(block.block)
+        numbers = np.zeros(block.size, np.float32) if field is None else parse_reals(field)
+        if numbers is None or len(numbers) != block.size:
+            raise _corrupt(run_id, evaluation, block.block)
+        values.append(numbers)
+        missing.append(np.full(block.size, field is None))
+    return np.concatenate(values), np.concatenate(missing)
 
 
 def _corrupt(run_id: int, evaluation: int | None, block: int | None = None) -> Exception:
