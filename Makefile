@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install lint test demo bench-store clean
+.PHONY: help install lint test docs demo bench-store clean
 help:
 	@echo "make demo   the whole path on real digits: train, store, query, reorder (under a minute)"
 	@echo "make test   every test, on the embedded servers and on external ones where they answer"
 	@echo "make lint   ruff, mypy, sqlfluff"
+	@echo "make docs   docs/views.md from the comments in tracker/sql/views"
 	@echo "make bench-store   the store against rows, DuckDB and MLflow; see benchmarks/README.md"
 	@echo "make clean  remove .venv and caches (no data)"
 
@@ -25,6 +26,9 @@ lint: install
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+docs: install
+	$(BIN)/python -m docs.generate_views
 
 demo: install
 	$(BIN)/python demo/demo.py

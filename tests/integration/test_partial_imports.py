@@ -126,19 +126,24 @@ def test_exports_have_the_examples_that_are_covered(
     engine: Engine, tmp_path: Path, splits: tuple[str, ...]
 ) -> None:
     import_part(engine, tmp_path, splits, "theirs")
-    rows = view(engine, "theirs")
+    rows = [
+        row | {"margin": MARGIN[row["seed"], row["example_id"], row["evaluation"] - 1]}
+        for row in view(engine, "theirs")
+    ]
     covered = np.sort(examples_of(splits))
     assert sorted({row["example_id"] for row in rows}) == covered.tolist()
 
     assert by_key(pq.read_table(exported(engine, "theirs", "parquet")).to_pylist()) == rows
     lines = exported(engine, "theirs", "jsonl").read().decode().splitlines()
-    assert by_key([json.loads(line) for line in lines]) == rows
+    objects = [json.loads(line) for line in lines]
+    assert by_key([row | {"margin": np.float32(row["margin"])} for row in objects]) == rows
     cells = csv.DictReader(io.StringIO(exported(engine, "theirs", "csv").read().decode()))
     numbers = ("seed", "example_id", "position", "evaluation", "label", "predicted")
     plain = [
         row
         | {name: int(row[name]) for name in numbers}
         | {"correct": {"true": True, "false": False}[row["correct"]]}
+        | {"margin": np.float32(row["margin"])}
         for row in cells
     ]
     assert by_key(plain) == rows

@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.support.views import VIEWS
+from tests.support.views import PAIR_VIEWS, VIEWS
 from tracker.db.schema import sql_text
 
 BUILDING_BLOCKS = {"counted_run"}
@@ -21,7 +21,7 @@ PLAIN = {
 
 @pytest.mark.embedded_only
 def test_every_view_has_a_comment(connection: Connection) -> None:
-    for view in VIEWS:
+    for view in VIEWS | PAIR_VIEWS:
         comment = connection.scalar(
             text("SELECT obj_description(CAST(:view AS regclass), 'pg_class')"), {"view": view}
         )
@@ -32,7 +32,9 @@ def test_every_view_has_a_comment(connection: Connection) -> None:
 @pytest.mark.embedded_only
 def test_every_column_that_needs_it_has_a_comment(connection: Connection) -> None:
     missing = []
-    for view in VIEWS.keys() - BUILDING_BLOCKS:
+    for view, told in (VIEWS | PAIR_VIEWS).items():
+        if view in BUILDING_BLOCKS:
+            continue
         columns = connection.execute(
             text(
                 "SELECT attname, col_description(attrelid, attnum) AS comment FROM pg_attribute "
@@ -40,7 +42,7 @@ def test_every_column_that_needs_it_has_a_comment(connection: Connection) -> Non
             ),
             {"view": view},
         )
-        exempt = PLAIN | set(VIEWS[view].key)
+        exempt = PLAIN | set(told.key)
         missing += [
             f"{view}.{column}"
             for column, comment in columns
@@ -49,7 +51,7 @@ def test_every_column_that_needs_it_has_a_comment(connection: Connection) -> Non
     assert sorted(missing) == []
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", VIEWS | PAIR_VIEWS)
 def test_file_opens_with_title_and_grain(view: str) -> None:
     lines = sql_text("views", view).splitlines()
     assert re.fullmatch(rf"-- {view}: \S.*", lines[0])
@@ -59,7 +61,13 @@ def test_file_opens_with_title_and_grain(view: str) -> None:
 @pytest.mark.parametrize(
     "view",
     [
+        "agreement_bimodality",
         "bimodality",
+        "convergence",
+        "cross_consistency",
+        "easiest_overlap",
+        "learning_by_band",
+        "order_correlation",
         "ensemble_evaluation",
         "error_consistency",
         "forgetting",

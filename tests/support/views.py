@@ -7,7 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from tests.support import reference, reference_blocks, reference_runs, reference_signals
+from tests.support import (
+    reference,
+    reference_blocks,
+    reference_comparison,
+    reference_difficulty,
+    reference_runs,
+    reference_scores,
+    reference_signals,
+)
 from tests.support.bits import counts_of
 from tests.support.ensembles import Recorded
 from tests.support.reference import Row
@@ -37,6 +45,14 @@ class View:
     clock: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class PairView:
+    """The same of a view of two ensembles."""
+
+    key: tuple[str, ...]
+    reference: Callable[[Recorded, Recorded], list[Row]]
+
+
 HISTORY = ("forgotten", "learned", "first_correct", "last_mistake")
 
 VIEWS = {
@@ -54,7 +70,6 @@ VIEWS = {
     "tp_agreement_histogram": View(
         ("ensemble_id", "split", "evaluation", "runs_correct"), reference.tp_agreement_histogram
     ),
-    "bimodality": View(("ensemble_id", "split", "evaluation"), reference.bimodality),
     "history_part": View(("run_id", "block"), reference_blocks.history_part, slices=HISTORY),
     "history_block": View(("run_id", "block"), reference_blocks.history_block, slices=HISTORY),
     "forgetting": View(("run_id", "example_id"), reference.forgetting),
@@ -73,15 +88,105 @@ VIEWS = {
     ),
     "agreement": View(("ensemble_id", "example_id", "evaluation"), reference_runs.agreement),
     "agreement_histogram": View(
-        ("ensemble_id", "split", "evaluation", "runs_agreeing"), reference_runs.agreement_histogram
+        ("ensemble_id", "split", "evaluation", "runs_agreeing"),
+        reference_comparison.agreement_histogram,
     ),
+    "agreement_bimodality": View(
+        ("ensemble_id", "split", "evaluation"), reference_comparison.agreement_bimodality
+    ),
+    "bimodality": View(("ensemble_id", "split", "evaluation"), reference_comparison.bimodality),
     "error_consistency": View(
         ("run_a", "run_b", "split", "evaluation"), reference_runs.error_consistency
     ),
     "decision_swaps": View(("run_id", "split", "evaluation"), reference_runs.decision_swaps),
+    "final_block": View(("run_id", "block"), reference_difficulty.final_block),
+    "consensus": View(("ensemble_id", "example_id"), reference_difficulty.consensus),
+    "consistency": View(("ensemble_id", "example_id"), reference_difficulty.consistency),
+    "dichotomy": View(("ensemble_id", "example_id", "evaluation"), reference_difficulty.dichotomy),
+    "dichotomy_summary": View(
+        ("ensemble_id", "split", "evaluation"), reference_difficulty.dichotomy_summary
+    ),
+    "first_correct_last_mistake": View(
+        ("ensemble_id", "split", "band", "evaluation"),
+        reference_difficulty.first_correct_last_mistake,
+    ),
+    "run_pair": View(("run_a", "run_b", "split", "evaluation"), reference_difficulty.run_pair),
+    "error_consistency_in_between": View(
+        ("run_a", "run_b", "split", "evaluation"),
+        reference_difficulty.error_consistency_in_between,
+    ),
+    "class_difficulty": View(
+        ("ensemble_id", "split", "class"), reference_difficulty.class_difficulty
+    ),
+    "class_order": View(
+        ("ensemble_id", "split", "class", "evaluation"), reference_difficulty.class_order
+    ),
+    "class_vote_part": View(
+        ("ensemble_id", "block", "evaluation", "class"),
+        reference_difficulty.class_vote_part,
+        slices=("votes",),
+    ),
+    "class_vote_block": View(
+        ("ensemble_id", "block", "evaluation", "class"),
+        reference_difficulty.class_vote_block,
+        slices=("votes",),
+    ),
+    "induced_class": View(("ensemble_id", "example_id"), reference_difficulty.induced_class),
+    "convergence_part": View(
+        ("run_id", "block"), reference_comparison.convergence_part, slices=("converged",)
+    ),
+    "convergence_block": View(
+        ("run_id", "block"), reference_comparison.convergence_block, slices=("converged",)
+    ),
+    "convergence": View(("ensemble_id", "example_id"), reference_comparison.convergence),
+    "learning_by_band": View(
+        ("ensemble_id", "split", "band"), reference_comparison.learning_by_band
+    ),
+    "ensemble_accuracy": View(
+        ("ensemble_id", "split", "evaluation"), reference_comparison.ensemble_accuracy
+    ),
+    "comparison_block": View(
+        ("ensemble_id", "block", "evaluation"),
+        reference_comparison.comparison_block,
+        slices=("correct",),
+    ),
+    "majority_part": View(
+        ("ensemble_id", "block", "evaluation"), reference_comparison.majority_part
+    ),
+    "majority_block": View(
+        ("ensemble_id", "block", "evaluation"), reference_comparison.majority_block
+    ),
     "signal": View(("run_id", "example_id", "evaluation", "signal"), reference_signals.signal),
     "run_signal": View(("run_id", "example_id", "signal"), reference_signals.run_signal),
+    "correctness_block": View(("ensemble_id", "block"), reference_scores.correctness_block),
+    "signal_mean_part": View(("ensemble_id", "block", "signal"), reference_scores.signal_mean_part),
+    "signal_mean_block": View(
+        ("ensemble_id", "block", "signal"), reference_scores.signal_mean_block
+    ),
+    "data_map": View(("ensemble_id", "example_id"), reference_scores.data_map),
+    "aum": View(("ensemble_id", "example_id"), reference_scores.aum),
+    "el2n": View(("ensemble_id", "example_id", "evaluation"), reference_scores.el2n),
+    "example_difficulty": View(("ensemble_id", "example_id"), reference_scores.example_difficulty),
+    "suspected_label_errors": View(
+        ("ensemble_id", "example_id"), reference_scores.suspected_label_errors
+    ),
 }
+
+ENSEMBLES = ("ensemble_a_id", "ensemble_b_id", "split")
+EVALUATIONS = (*ENSEMBLES, "evaluation_a", "evaluation_b")
+
+PAIR_VIEWS = {
+    "matched_evaluations": PairView(EVALUATIONS, reference_comparison.matched_evaluations),
+    "order_correlation": PairView(ENSEMBLES, reference_comparison.order_correlation),
+    "majority_pair": PairView(EVALUATIONS, reference_comparison.majority_pair),
+    "both_or_only": PairView(EVALUATIONS, reference_comparison.both_or_only),
+    "easiest_overlap": PairView(EVALUATIONS, reference_comparison.easiest_overlap),
+    "cross_consistency_histogram": PairView(
+        (*EVALUATIONS, "runs_correct"), reference_comparison.cross_consistency_histogram
+    ),
+    "cross_consistency": PairView(EVALUATIONS, reference_comparison.cross_consistency),
+}
+"""Views that have no column `ensemble`, but two of them."""
 
 
 def read(connection: Connection, view: str, ensemble: str | None = None) -> list[Row]:
@@ -104,7 +209,7 @@ def check(connection: Connection, view: str, recorded: Recorded) -> None:
 
 def assert_rows(view: str, actual: Sequence[Row], expected: Sequence[Row]) -> None:
     """Assert that two sets of rows are the same, and that there is one row per key."""
-    key = VIEWS[view].key
+    key = VIEWS[view].key if view in VIEWS else PAIR_VIEWS[view].key
 
     def keyed(rows: Sequence[Row]) -> dict[tuple[Any, ...], Row]:
         found = {tuple(row[column] for column in key): row for row in rows}

@@ -13,6 +13,7 @@ from tracker.cli import (
     database,
     enqueue,
     imports,
+    query,
     servers,
     show,
     status,
@@ -33,6 +34,7 @@ app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("plot")(show.plot)
 app.command("list")(show.list_ensembles)
+app.command("query")(query.query)
 app.command("cancel")(status.cancel)
 app.command("retry")(status.retry)
 app.command("export")(transfer.export)

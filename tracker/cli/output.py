@@ -18,8 +18,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-# What a column of numbers may hold and still be set flush right: 1,234  0.5  97.3%  3/10  -
-NUMBER = re.compile(r"[-+]?\d[\d,.]*( ?%|/\d[\d,]*)?|-?")
+# What a column of numbers may hold and still be set flush right: 1,234  0.5  97.3%  3/10  1e-05  -
+NUMBER = re.compile(r"[-+]?(\d[\d,.]*( ?%|/\d[\d,]*|e[-+]\d+)?|inf|nan)|-?")
 
 UNBOUNDED = 10_000
 

@@ -2,10 +2,10 @@
 
 from typing import BinaryIO
 
-from tracker.exports.source import Advance, Source
+from tracker.exports.source import Advance, Rows
 
 
-def write(source: Source, file: BinaryIO, advance: Advance) -> int:
+def write(source: Rows, file: BinaryIO, advance: Advance) -> int:
     """Write the table as CSV, UTF-8; the number of rows."""
     from pyarrow import csv
 

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, BinaryIO
 
-from tracker.exports.source import Advance, Source
+from tracker.exports.source import Advance, Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,11 +15,11 @@ NAMES = ("ensemble", "split")
 """Columns of few names: categories to readers that know them."""
 
 
-def write(source: Source, file: BinaryIO, advance: Advance) -> int:
+def write(source: Rows, file: BinaryIO, advance: Advance) -> int:
     """Write the table as one Parquet file; the number of rows.
 
-    The schema's metadata holds, as JSON under `tracker`, the ensemble's recipe, the dataset's
-    fingerprint and the version of tracker.
+    The schema's metadata holds, as JSON under `tracker`, what the rows are of: of an ensemble its
+    recipe, the dataset's fingerprint and the version of tracker.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -64,12 +64,12 @@ def _flush(
     return len(table)
 
 
-def _schema(source: Source) -> "pa.Schema":
+def _schema(source: Rows) -> "pa.Schema":
     import pyarrow as pa
 
     name = pa.dictionary(pa.int32(), pa.string())
     fields = [
         pa.field(field.name, name if field.name in NAMES else field.type) for field in source.schema
     ]
-    metadata = json.dumps(source.subject.metadata(source.table))
+    metadata = json.dumps(dict(source.metadata))
     return pa.schema(fields, metadata={"tracker": metadata})

@@ -1,9 +1,9 @@
 """A table on its way to a file: a schema and a stream of batches, never the whole."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -14,6 +14,21 @@ if TYPE_CHECKING:  # Arrow takes a while to load, and only exports need it
 
 Advance = Callable[[float], None]
 """Called with the number of rows that have just been written."""
+
+
+class Rows(Protocol):
+    """What the formats write: rows of one schema."""
+
+    @property
+    def schema(self) -> "pa.Schema":
+        """Names and types of the columns."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What a file says of itself, as JSON can hold it."""
+
+    def stream(self) -> "closing[Generator[pa.RecordBatch]]":
+        """The batches, as a context: left early, it frees the connection."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,11 @@ class Source:
     batches: Callable[[], "Generator[pa.RecordBatch]"]
     rows: int | None
 
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """See `Rows`."""
+        return self.subject.metadata(self.table)
+
     def stream(self) -> "closing[Generator[pa.RecordBatch]]":
-        """The batches, as a context: left early, it frees the connection."""
+        """See `Rows`."""
         return closing(self.batches())

@@ -1,6 +1,6 @@
-"""The other tables: any view with a column `ensemble` and no bitmaps, as the database gives it."""
+"""Views as the database gives them: any without bitmaps, as its columns' types say."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from tracker.exports.subject import Subject
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from psycopg.sql import Composable
 
 CHUNK_BYTES = 8 << 20
 """Text of the rows that are parsed at once."""
@@ -50,39 +51,47 @@ Columns = Mapping[str, str]
 """The database's type of each column, in order."""
 
 
-def list_tables(connection: Connection) -> dict[str, Columns]:
-    """The views that can be exported: they name an ensemble in each row and hold no bitmaps."""
-    return {view: columns for view, columns in _views(connection).items() if _is_plain(columns)}
-
-
-def _views(connection: Connection) -> dict[str, dict[str, str]]:
+def list_views(connection: Connection) -> dict[str, Columns]:
+    """Every view, those that hold bitmaps too."""
     found: dict[str, dict[str, str]] = {}
     for row in connection.execute(_VIEWS):
         found.setdefault(row.view, {})[row.name] = row.type
-    return {view: columns for view, columns in found.items() if "ensemble" in columns}
+    return dict(found)
 
 
-def _is_plain(columns: Columns) -> bool:
+def list_tables(connection: Connection) -> dict[str, Columns]:
+    """The views that can be exported: they name an ensemble in each row and hold no bitmaps."""
+    views = list_views(connection)
+    return {view: columns for view, columns in views.items() if _is_of_ensembles(columns)}
+
+
+def is_plain(columns: Columns) -> bool:
+    """Does a view hold numbers, texts and times only, no bitmaps or arrays?"""
     return set(columns.values()) <= set(ARROW_TYPES)
 
 
-def find_table(connection: Connection, name: str) -> Columns:
-    """The columns of the view called `name`.
+def _is_of_ensembles(columns: Columns) -> bool:
+    return is_plain(columns) and "ensemble" in columns
+
+
+def find_view(
+    views: Mapping[str, Columns], name: str, choices: Iterable[str], what: str
+) -> Columns:
+    """The columns of the view called `name`, one of `choices`.
 
     Raises
     ------
     UsageError
-        If it cannot be exported, listing the views that can.
+        If it is none of them, listing them.
     """
-    views = _views(connection)
-    tables = [view for view, columns in views.items() if _is_plain(columns)]
-    if name not in views:
-        raise choice_error("table", name, tables)
-    if name not in tables:
+    choices = list(choices)
+    if name in views and not is_plain(views[name]):
         raise UsageError(
-            f"table {name!r} holds bitmaps, which no file format knows: choose one of "
-            f"{', '.join(tables)}"
+            f"{what} {name!r} holds bitmaps, which no file format knows: choose one of "
+            f"{', '.join(choices)}"
         )
+    if name not in choices:
+        raise choice_error(what, name, choices)
     return views[name]
 
 
@@ -94,19 +103,25 @@ def view_source(connection: Connection, subject: Subject, table: str) -> Source:
     UsageError
         If there is no such view, or if it holds bitmaps.
     """
-    columns = find_table(connection, table)
-    schema = _schema(columns)
+    from psycopg import sql
+
+    columns = find_view(list_views(connection), table, list_tables(connection), "table")
+    query = sql.SQL("SELECT * FROM {} WHERE ensemble = {}").format(
+        sql.Identifier(table), sql.Literal(subject.ensemble)
+    )
+    schema = arrow_schema(columns)
     return Source(
         connection,
         subject,
         table,
         schema,
-        lambda: _batches(connection, subject, table, schema),
+        lambda: copy_batches(connection, query, schema),
         None,
     )
 
 
-def _schema(columns: Columns) -> "pa.Schema":
+def arrow_schema(columns: Columns) -> "pa.Schema":
+    """The columns as Arrow has them."""
     import pyarrow as pa
 
     def arrow(kind: str) -> Any:
@@ -116,25 +131,24 @@ def _schema(columns: Columns) -> "pa.Schema":
     return pa.schema([(name, arrow(kind)) for name, kind in columns.items()])
 
 
-def _batches(
-    connection: Connection, subject: Subject, table: str, schema: "pa.Schema"
+def copy_batches(
+    connection: Connection, query: "Composable", schema: "pa.Schema"
 ) -> "Generator[pa.RecordBatch]":
-    with closing(_chunks(connection, subject.ensemble, table)) as chunks:
+    """The rows of a query whose columns are those of `schema`, some thousands at a time."""
+    with closing(_chunks(connection, query)) as chunks:
         for chunk in chunks:
             yield from _parse(chunk, schema)
 
 
-def _chunks(connection: Connection, ensemble: str, table: str) -> Generator[bytes]:
-    """The view's rows of the ensemble as CSV, some thousands at a time."""
+def _chunks(connection: Connection, query: "Composable") -> Generator[bytes]:
+    """The query's rows as CSV."""
     from psycopg import sql
 
     connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
     connection.execute(text("SET LOCAL datestyle = 'ISO'"))
-    query = sql.SQL(
-        "COPY (SELECT * FROM {} WHERE ensemble = {}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')"
-    ).format(sql.Identifier(table), sql.Literal(ensemble))
+    copying = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')").format(query)
     rows, size = [], 0
-    with connection.connection.cursor().copy(query) as copy:
+    with connection.connection.cursor().copy(copying) as copy:
         # Each message of the server is one whole row, whatever line breaks its texts have.
         for row in copy:
             rows.append(bytes(row))

@@ -1,0 +1,26 @@
+-- label_error_score: how much an ensemble contradicts the label of an example that it trained on
+-- Source: examples that are never learned although the runs agree on another class: impossible ones
+-- (Meding 2022), of which the consensus class (Baldock 2021) is wrong.
+--
+-- `consensus_share` - `accessibility`: the share of runs that vote for another class in the end,
+-- less the share of all answers in training that were the label; 1 where no run was ever right and
+-- all agree. NULL, not suspected, where the label was right more than `most_right` of the time, or
+-- no more than `least_agreed` of the runs agree on the other class. Give it only consensus classes
+-- that are not the label.
+-- One expression, so that the planner inlines it.
+
+CREATE FUNCTION label_error_score(
+    accessibility DOUBLE PRECISION,
+    consensus_share DOUBLE PRECISION,
+    most_right DOUBLE PRECISION DEFAULT 0.1,
+    least_agreed DOUBLE PRECISION DEFAULT 0.5
+)
+RETURNS DOUBLE PRECISION
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CASE
+        -- The last bits of a mean do not decide.
+        WHEN accessibility <= most_right + 1e-9 AND consensus_share > least_agreed
+            THEN consensus_share - accessibility
+    END
+$$;

@@ -1,0 +1,263 @@
+"""Queries of any view: the rows that SQL would give, whatever is asked."""
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sqlalchemy import Connection, text
+
+from tests.support.ensembles import Recorded, block_size, record, story_of
+from tracker.db.schema import VIEWS
+from tracker.errors import UsageError
+from tracker.exports import csv_text, json_lines, parquet
+from tracker.exports.query import Query, count_rows, list_views, query_rows
+
+
+def told(connection: Connection, **others: Any) -> Recorded:
+    """Three runs, two splits, several blocks, evaluations 1 to 3."""
+    right = np.random.default_rng(0).random((3, 30, 3)) < 0.5
+    with block_size(8):
+        return record(
+            connection, story_of(right, sizes={"train": 20, "test": 10}, first=1, **others)
+        )
+
+
+def ask(connection: Connection, view: str, *where: str, **others: Any) -> list[dict[str, Any]]:
+    """The rows of a query; `others` as of `Query`."""
+    with query_rows(connection, Query(view, where, **others)).stream() as batches:
+        return [row for batch in batches for row in batch.to_pylist()]
+
+
+@pytest.mark.parametrize("view", sorted(VIEWS))
+def test_every_view_without_bitmaps(connection: Connection, view: str) -> None:
+    recorded = told(connection)
+    if view not in list_views(connection):
+        with pytest.raises(UsageError, match=f"view '{view}' holds bitmaps.*learning_order"):
+            ask(connection, view)
+        return
+    expected = connection.execute(text(f"SELECT * FROM {view}")).mappings().all()
+    found = ask(connection, view)
+    assert len(found) == len(expected)
+    assert [list(row) for row in found[:1]] == [list(row) for row in expected[:1]]
+    assert count_rows(connection, Query(view, limit=1), 60) == len(expected)
+    assert recorded.ensemble_id
+
+
+CONDITIONS = [
+    ("learning_order", ["accessibility<0.5"], "accessibility < 0.5"),
+    ("learning_order", ["rank > 5 ", "split=test"], "rank > 5 AND split = 'test'"),
+    ("learning_order", ["median_learned is null"], "median_learned IS NULL"),
+    ("learning_order", ["last_mistake is not null", "label!=2"], "label <> 2"),
+    ("learning_order", ["rank<=3"], "rank <= 3"),
+    ("outcome", ["correct=true", "evaluation>1"], "correct AND evaluation > 1"),
+    ("run_progress", ["started_at>2020-01-01", "state=complete"], "started_at > '2020-01-01'"),
+]
+
+
+@pytest.mark.parametrize(("view", "where", "sql"), CONDITIONS, ids=str)
+def test_conditions_are_those_of_sql(
+    connection: Connection, view: str, where: list[str], sql: str
+) -> None:
+    recorded = told(connection)
+    count = connection.scalar(text(f"SELECT count(*) FROM {view} WHERE {sql}"))
+    assert count
+    assert len(ask(connection, view, *where)) == count
+    assert len(ask(connection, view, *where, ensemble=recorded.story.name)) == count
+    assert count_rows(connection, Query(view, tuple(where), limit=1), 60) == count
+
+
+def test_one_ensemble(connection: Connection) -> None:
+    one, other = told(connection), told(connection)
+    rows = ask(connection, "run_accuracy", ensemble=one.story.name)
+    assert {row["ensemble_id"] for row in rows} == {one.ensemble_id}
+    assert len(ask(connection, "run_accuracy")) == 2 * len(rows)
+    rows = ask(connection, "run_accuracy", f"ensemble!={one.story.name}")
+    assert {row["ensemble_id"] for row in rows} == {other.ensemble_id}
+
+
+def test_columns_order_and_limit(connection: Connection) -> None:
+    told(connection)
+    whole = ask(connection, "learning_order")
+    rows = ask(
+        connection,
+        "learning_order",
+        columns=("position", "median_learned", "split"),
+        order_by=("-median_learned", "split", "-position"),
+        limit=25,
+    )
+    assert [list(row) for row in rows] == [["position", "median_learned", "split"]] * 25
+    late = -np.inf  # NULL comes last, also where the order is reversed
+    expected = sorted(
+        whole,
+        key=lambda row: (
+            -(late if row["median_learned"] is None else row["median_learned"]),
+            row["split"],
+            -row["position"],
+        ),
+    )
+    assert rows == [{name: row[name] for name in rows[0]} for row in expected[:25]]
+
+
+@pytest.mark.parametrize(
+    ("query", "parts"),
+    [
+        (Query("learning_orde"), ["unknown view 'learning_orde'", "learning_order", "outcome"]),
+        (Query("run"), ["unknown view 'run'"]),
+        (Query('x" CROSS JOIN run --'), ["unknown view"]),
+        (Query("outcome", ("predictd=1",)), ["column of outcome 'predictd'", "predicted"]),
+        (Query("outcome", ("correct;=1",)), ["column of outcome 'correct;'"]),
+        (Query("outcome", columns=("seed", "sed")), ["'sed'", "seed"]),
+        (Query("outcome", columns=("*",)), ["'*'", "seed"]),
+        (Query("outcome", columns=()), []),
+        (Query("outcome", columns=("seed", "seed")), ["--columns names 'seed' twice"]),
+        (Query("outcome", order_by=("--seed",)), ["'-seed'", "seed"]),
+        (Query("outcome", order_by=("seed desc",)), ["'seed desc'"]),
+        (Query("outcome", ("label~3",)), ["'label~3'", "is not null"]),
+        (Query("outcome", ("label==3",)), ["operator '=='", "is not null"]),
+        (Query("outcome", ("label=three",)), ["label is of type integer, which 'three' is not"]),
+        (Query("outcome", ("label=99999999999",)), ["integer", "'99999999999'"]),
+        (Query("outcome", ("label=",)), ["integer", "''"]),
+        (Query("outcome", ("correct=perhaps",)), ["boolean", "'perhaps'", "true, false"]),
+        (Query("outcome", ("split=trian",)), ["unknown split 'trian'", "test, train"]),
+        (Query("run_progress", ("state=done",)), ["unknown state 'done'", "complete"]),
+        (Query("run_signal", ("signal=los",)), ["unknown signal 'los'", "confidence", "loss"]),
+        (Query("outcome", ("ensemble=nobody",)), ["no ensemble 'nobody'", "story-"]),
+        (Query("outcome", ensemble="nobody"), ["no ensemble 'nobody'", "story-"]),
+        (Query("outcome", ensemble="nul\0"), ["ensemble"]),
+        (Query("outcome", ensemble="\udcff"), ["ensemble"]),
+        (Query("run_progress", ("started_at>soon",)), ["'soon'", "timestamp"]),
+        (Query("outcome", limit=0), ["--limit must be at least 1, got 0"]),
+    ],
+    ids=str,
+)
+def test_what_is_not_there_is_an_error_that_lists_the_choices(
+    undone: Callable[[], Any], query: Query, parts: list[str]
+) -> None:
+    with undone() as connection:
+        told(connection)
+        if not parts:
+            assert len(ask(connection, "outcome")) == 270
+            return
+        with pytest.raises(UsageError) as error:
+            query_rows(connection, query)
+        for part in parts:
+            assert part in str(error.value)
+
+
+HOSTILE = st.one_of(
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+    st.sampled_from(
+        [
+            "'; DROP TABLE outcome_block; --",
+            "' OR '1'='1",
+            "\\'; SELECT pg_sleep(9); --",
+            "$$; DELETE FROM run; $$",
+            "$1 %s %(x)s {} :x ?",
+            'x" OR "1"="1',
+            "current_setting('tracker.value_0')",
+            "NULL",
+            "is null",
+            "line\nbreak\r\n\ttab",
+            "\\.",
+            '"',
+            "",
+            "€😀\u202e",
+        ]
+    ),
+).map(str.strip)
+
+
+@pytest.mark.embedded_only
+@given(stored=HOSTILE, asked=HOSTILE)
+@example(stored="x", asked="' OR '1'='1")
+@example(stored="' OR '1'='1", asked="' OR '1'='1")
+def test_values_are_values(undone: Callable[[], Any], stored: str, asked: str) -> None:
+    with undone() as connection:
+        recorded = told(connection)
+        connection.execute(
+            text("UPDATE run SET error = :error WHERE id = :id"),
+            {"error": stored, "id": recorded.run_ids[0]},
+        )
+        assert [row["error"] for row in ask(connection, "run_progress", f"error = {stored}")] == [
+            stored
+        ]
+        found = ask(connection, "run_progress", f"error = {asked}")
+        assert len(found) == (stored == asked)
+        found = ask(connection, "run_progress", f"error != {asked}", "seed=0", f"error={stored}")
+        assert len(found) == (stored != asked)
+
+
+@pytest.mark.embedded_only
+@given(name=HOSTILE)
+def test_names_are_looked_up(undone: Callable[[], Any], name: str) -> None:
+    with undone() as connection:
+        names = {"seed", "state", "run_id", "ensemble"}
+        for query in (
+            Query(name),
+            Query("counted_run", columns=(name,)),
+            Query("counted_run", order_by=(name,)),
+            Query("counted_run", ensemble=name),
+        ):
+            if name in names:
+                continue
+            with pytest.raises(UsageError):
+                query_rows(connection, query)
+
+
+@pytest.mark.embedded_only
+@pytest.mark.parametrize("rows", [0, 1, 30])
+def test_formats_say_the_same(connection: Connection, tmp_path: Any, rows: int) -> None:
+    recorded = told(connection)
+    where = (f"position<{rows}",)
+    query = Query("learning_order", where, order_by=("example_id",))
+    expected = ask(connection, "learning_order", *where, order_by=("example_id",))
+    written = {}
+    for write in (json_lines.write, json_lines.write_array, csv_text.write, parquet.write):
+        file = io.BytesIO()
+        assert write(query_rows(connection, query), file, lambda _: None) == len(expected)
+        written[write] = file.getvalue()
+    assert json.loads(written[json_lines.write_array]) == expected
+    assert [json.loads(line) for line in written[json_lines.write].splitlines()] == expected
+    for write, reader in ((csv_text.write, "read_csv"), (parquet.write, "read_parquet")):
+        path = tmp_path / reader
+        path.write_bytes(written[write])
+        relation = duckdb.sql(f"SELECT count(*), sum(CAST(rank AS BIGINT)) FROM {reader}('{path}')")
+        assert relation.fetchall()[0] == (
+            len(expected),
+            sum(row["rank"] for row in expected) if expected else None,
+        )
+    assert recorded.story.name
+
+
+@pytest.mark.embedded_only
+def test_counting_gives_up(connection: Connection) -> None:
+    told(connection)
+    connection.execute(text("CREATE VIEW slow AS SELECT 1 AS one FROM pg_sleep(60)"))
+    assert count_rows(connection, Query("slow"), 0.05) is None
+    assert len(ask(connection, "run_accuracy")) == 18
+
+
+def test_filters_reach_the_blocks(connection: Connection) -> None:
+    """A value that is a setting is as good as a constant."""
+    connection.execute(text("SELECT set_config('tracker.value_0', 'demo', true)"))
+    query = text(
+        "EXPLAIN (FORMAT JSON) SELECT * FROM learning_order "
+        "WHERE ensemble = CAST(current_setting('tracker.value_0') AS text)"
+    )
+    [plan] = connection.execute(query).scalar_one()
+    scans = [node for node in nodes(plan["Plan"]) if node.get("Relation Name") == "ensemble"]
+    assert scans
+    for scan in scans:
+        conditions = f"{scan.get('Filter')} {scan.get('Index Cond')} {scan.get('Recheck Cond')}"
+        assert "(name = current_setting(" in conditions, scan
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """A query's plan and every part of it."""
+    return [plan, *(node for part in plan.get("Plans", []) for node in nodes(part))]

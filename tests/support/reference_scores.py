@@ -1,0 +1,194 @@
+"""What the views of scores, from signals and from everything, must say of a story."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.support.ensembles import Recorded, Story
+from tests.support.reference import Row, accessibilities, begun, examples, learning_order, present
+from tests.support.reference_blocks import blocks
+from tests.support.reference_difficulty import (
+    consensus,
+    consistency,
+    difficulty,
+    final,
+    names,
+    place,
+)
+
+
+def histories(
+    story: Story, signal: str, run: int, indices: Sequence[int] | range
+) -> NDArray[np.float64]:
+    """What one run has recorded of a signal [X, evaluations]."""
+    told = list(story.recorded[run])
+    return story.signals[signal][run][np.ix_(list(indices), told)].astype(np.float64)
+
+
+def stored(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """As a `real` column keeps them."""
+    return values.astype(np.float32).astype(np.float64)
+
+
+def shown(values: NDArray[np.float64]) -> list[float]:
+    """As a `real` column gives them: the shortest digits that are these float32."""
+    return [float(str(np.float32(value))) for value in values]
+
+
+def means(story: Story, signal: str, indices: range) -> NDArray[np.float64]:
+    """[runs, X]"""
+    return np.array([histories(story, signal, run, indices).mean(1) for run in begun(story)])
+
+
+def deviations(story: Story, signal: str, indices: range) -> NDArray[np.float64]:
+    """[runs, X]"""
+    return np.array([histories(story, signal, run, indices).std(1) for run in begun(story)])
+
+
+def correctness(story: Story, example: int) -> float:
+    """Mean over runs of the share of its evaluations that are right."""
+    shares = [story.correct[run, example, list(story.recorded[run])].mean() for run in begun(story)]
+    return float(np.mean(shares))
+
+
+def correctness_block(recorded: Recorded) -> list[Row]:
+    story = recorded.story
+    return [
+        names(recorded)
+        | {
+            "dataset_id": recorded.dataset_id,
+            "block": block,
+            "runs": len(begun(story)),
+            "correctness": [correctness(story, example) for example in indices],
+        }
+        for block, indices in blocks(recorded)
+        if "confidence" in story.signals and begun(story)
+    ]
+
+
+def signal_mean_block(recorded: Recorded) -> list[Row]:
+    story = recorded.story
+    return [
+        names(recorded)
+        | {
+            "dataset_id": recorded.dataset_id,
+            "block": block,
+            "signal": signal,
+            "runs": len(begun(story)),
+            "mean": stored(means(story, signal, indices)).mean(0).tolist(),
+            "deviation": stored(deviations(story, signal, indices)).mean(0).tolist(),
+            "mean_by_run": [shown(run) for run in means(story, signal, indices)],
+        }
+        for signal in story.signals
+        for block, indices in blocks(recorded)
+        if begun(story)
+    ]
+
+
+def signal_mean_part(recorded: Recorded) -> list[Row]:
+    return [row | {"part": row["block"] % 4} for row in signal_mean_block(recorded)]
+
+
+def data_map(recorded: Recorded) -> list[Row]:
+    """[26]"""
+    story = recorded.story
+    if "confidence" not in story.signals or not begun(story):
+        return []
+    everything = range(len(story.labels))
+    confidence = stored(means(story, "confidence", everything)).mean(0)
+    variability = stored(deviations(story, "confidence", everything)).mean(0)
+    return [
+        names(recorded)
+        | place(story, split, position, example)
+        | {
+            "runs": len(begun(story)),
+            "confidence": float(confidence[example]),
+            "variability": float(variability[example]),
+            "correctness": correctness(story, example),
+        }
+        for split, position, example in examples(story)
+    ]
+
+
+def aum(recorded: Recorded) -> list[Row]:
+    """[27]"""
+    story = recorded.story
+    if "margin" not in story.signals or not begun(story):
+        return []
+    margins = stored(means(story, "margin", range(len(story.labels))))
+    return [
+        names(recorded)
+        | place(story, split, position, example)
+        | {
+            "runs": len(begun(story)),
+            "aum": float(margins[:, example].mean()),
+            "deviation": float(margins[:, example].std()),
+        }
+        for split, position, example in examples(story)
+    ]
+
+
+def el2n(recorded: Recorded) -> list[Row]:
+    """[28]"""
+    story = recorded.story
+    if "el2n" not in story.signals:
+        return []
+    return [
+        names(recorded)
+        | place(story, split, position, example)
+        | {
+            "evaluation": e,
+            "runs": len(present(story, e)),
+            "el2n": float(
+                story.signals["el2n"][present(story, e), example, e].astype(np.float64).mean()
+            ),
+        }
+        for e in range(story.evaluations)
+        if present(story, e)
+        for split, position, example in examples(story)
+    ]
+
+
+def example_difficulty(recorded: Recorded) -> list[Row]:
+    story = recorded.story
+
+    def by_example(rows: list[Row]) -> dict[int, Row]:
+        return {row["example_id"]: row for row in rows}
+
+    parts = [
+        (by_example(data_map(recorded)), ("confidence", "variability")),
+        (by_example(aum(recorded)), ("aum",)),
+        (by_example(consistency(recorded)), ("consistency",)),
+        (
+            by_example(consensus(recorded)),
+            ("consensus_class", "consensus_share", "prediction_entropy"),
+        ),
+    ]
+    rows = []
+    for row in learning_order(recorded):
+        example = row["example_id"]
+        right = [bool(story.correct[run, example, final(story, run)]) for run in begun(story)]
+        for others, columns in parts:
+            row |= {name: others.get(example, {}).get(name) for name in columns}
+        del row["runs"], row["evaluations"]
+        rows.append(row | {"difficulty": difficulty(sum(right), len(right))})
+    return rows
+
+
+def suspected_label_errors(recorded: Recorded) -> list[Row]:
+    story = recorded.story
+    rows = []
+    for row in consensus(recorded):
+        accessibility = float(accessibilities(story)[row["example_id"]])
+        contradicted = row["consensus_class"] != row["label"] and row["consensus_share"] > 0.5
+        if row["split"] == "train" and contradicted and accessibility <= 0.1 + 1e-9:
+            del row["runs"], row["prediction_entropy"]
+            rows.append(
+                row
+                | {
+                    "accessibility": accessibility,
+                    "score": row["consensus_share"] - accessibility,
+                }
+            )
+    return rows
