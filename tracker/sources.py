@@ -2,14 +2,20 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from pydantic import Field
 
 from tracker.outcomes.layout import Layout
 from tracker.specs import Frozen
 
 KEY = "imported"
+
+_DYNAMICS = re.compile(r"dynamics_epoch_\d{1,7}\.jsonl?")
+_DYNAMICS_FOLDER = "training_dynamics"
 
 
 class ImportedSource(Frozen):
@@ -22,6 +28,12 @@ class ImportedSource(Frozen):
     format: str
     splits: tuple[str, ...]
     """Splits of the dataset that the file tells of; it may have others."""
+    signals: tuple[str, ...] = Field(
+        default=(),
+        # Not stored when empty: specs from before it was told keep their digest.
+        exclude_if=lambda signals: not signals,
+    )
+    """Signals that every run has at every evaluation; empty too where that is not told."""
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -61,9 +73,18 @@ def covered_layout(spec: Mapping[str, Any], dataset: Layout) -> Layout:
 def _files(paths: Iterable[Path]) -> Iterable[Path]:
     for path in paths:
         if path.is_dir():
-            yield from (file for file in sorted(path.rglob("*")) if file.is_file())
+            yield from _dynamics(path)
         else:
             yield path
+
+
+def _dynamics(folder: Path) -> list[Path]:
+    """Files that are read of a folder (format cartography); what lies beside them is not."""
+    for place in (folder, folder / _DYNAMICS_FOLDER):
+        found = [path for path in sorted(place.glob("*")) if _DYNAMICS.fullmatch(path.name)]
+        if found:
+            return found
+    return []
 
 
 def _sha256(file: Path) -> str:

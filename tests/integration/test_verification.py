@@ -10,7 +10,7 @@ from tests.support.ensembles import Recorded, Story, block_size, record
 from tracker.errors import NotFoundError
 from tracker.outcomes.layout import Layout
 from tracker.outcomes.packing import COPY_HEADER, COPY_TRAILER, checksum, signal_rows, summary_rows
-from tracker.outcomes.signals import SignalSummary
+from tracker.outcomes.signals import ALWAYS, SignalSummary
 from tracker.verification import verify
 
 pytestmark = pytest.mark.embedded_only
@@ -45,16 +45,19 @@ def told(engine: Engine) -> Recorded:
 
 
 def recorded_in(engine: Engine, told: Story) -> Recorded:
-    """The story, with the number of evaluations that its recipe has, and signals of seed 0."""
+    """The story, with the evaluations and summaries that its recipe has, and a signal of seed 0."""
     with engine.begin() as connection:
         recorded = record(connection, told)
         connection.execute(text("UPDATE ensemble SET evaluations = 4"))
-        run_id, values = recorded.run_ids[0], np.arange(29, dtype=np.float32)
-        summary = SignalSummary(4, values, values)
-        layout = Layout.of(SIZES, 8)
+        values, layout = np.arange(29, dtype=np.float32), Layout.of(SIZES, 8)
+        summaries = []
+        for run_id, evaluations in zip(recorded.run_ids, told.recorded, strict=True):
+            if evaluations:
+                summary = SignalSummary(len(evaluations), values, values)
+                summaries += summary_rows(layout, run_id, dict.fromkeys(ALWAYS, summary))
         for table, rows in (
-            ("signal_block", signal_rows(layout, run_id, 2, {"margin": values})),
-            ("signal_summary", summary_rows(layout, run_id, {"margin": summary})),
+            ("signal_block", signal_rows(layout, recorded.run_ids[0], 2, {"margin": values})),
+            ("signal_summary", summaries),
         ):
             with connection.connection.cursor().copy(
                 f"COPY {table} FROM STDIN (FORMAT binary)"
@@ -92,6 +95,8 @@ AT = "run_id = SEED1 AND evaluation = 2 AND block = 3"
 PLACE = "run seed 1, evaluation 2, block 3"
 WHOLE = "run seed 1, evaluation 2"
 CHECKSUM = f"{WHOLE}: the checksum is not that of its outcomes"
+
+SUMMARY = "run_id = SEED0 AND signal = 'margin'"
 
 DAMAGES = {
     "correct is too short": (
@@ -165,17 +170,20 @@ DAMAGES = {
     ),
     "an evaluation in the middle": (
         "DELETE FROM evaluation WHERE run_id = SEED1 AND evaluation = 2; "
-        "DELETE FROM outcome_block WHERE run_id = SEED1 AND evaluation = 2",
+        "DELETE FROM outcome_block WHERE run_id = SEED1 AND evaluation = 2; "
+        "UPDATE signal_summary SET evaluations = 3 WHERE run_id = SEED1",
         ["run seed 1: evaluations missing before the last recorded: 2"],
     ),
     "the first evaluation": (
         "DELETE FROM evaluation WHERE run_id = SEED1 AND evaluation = 1; "
-        "DELETE FROM outcome_block WHERE run_id = SEED1 AND evaluation = 1",
+        "DELETE FROM outcome_block WHERE run_id = SEED1 AND evaluation = 1; "
+        "UPDATE signal_summary SET evaluations = 3 WHERE run_id = SEED1",
         ["run seed 1: evaluations missing before the last recorded: 1"],
     ),
     "the last evaluations of a complete run": (
         "DELETE FROM evaluation WHERE run_id = SEED1 AND evaluation > 2; "
-        "DELETE FROM outcome_block WHERE run_id = SEED1 AND evaluation > 2",
+        "DELETE FROM outcome_block WHERE run_id = SEED1 AND evaluation > 2; "
+        "UPDATE signal_summary SET evaluations = 2 WHERE run_id = SEED1",
         ["run seed 1: evaluations missing at the end of a complete run: 3, 4"],
     ),
     "an evaluation beyond the last": (
@@ -186,24 +194,44 @@ DAMAGES = {
     ),
     "everything of a complete run": (
         "DELETE FROM evaluation WHERE run_id = SEED1; "
-        "DELETE FROM outcome_block WHERE run_id = SEED1",
+        "DELETE FROM outcome_block WHERE run_id = SEED1; "
+        "DELETE FROM signal_summary WHERE run_id = SEED1",
         ["run seed 1: evaluations missing at the end of a complete run: 1, 2, 3, 4"],
     ),
     "the size of a block of the dataset": (
         "UPDATE block SET size = 7 WHERE block = 3",
         ["block 3: 7 examples in table block, 8 expected",
-         "run seed 0, block 3: summary of margin: mean has 8 numbers, 7 expected",
+         *(f"run seed {seed}, block 3: summary of {signal}: mean has 8 numbers, 7 expected"
+           for seed in range(3) for signal in ALWAYS),
          "run seed 0, evaluation 2, block 3: signal margin has 8 numbers, 7 expected"],
     ),
     "a block of the dataset": (
         "DELETE FROM block WHERE block = 3",
         ["block 3: dataset DATASET has lost it",
-         "run seed 0, block 3: summary of margin is of none of the ensemble's blocks",
+         *(f"run seed {seed}, block 3: summary of {signal} is of none of the ensemble's blocks"
+           for seed in range(3) for signal in ALWAYS),
          "run seed 0, evaluation 2, block 3: signal margin is of none of the ensemble's blocks"],
     ),
     "labels of a block": (
         "UPDATE block SET label = label[1:2] WHERE block = 3",
         ["block 3: labels in table block have other lengths or planes than its examples"],
+    ),
+    "a label of an example": (
+        "UPDATE example SET label = (label + 1) % 5 WHERE example_id IN (21, 24)",
+        ["block 3: label in table example is not that in table block for 2 of 8 examples, "
+         "first example_id 21"],
+    ),
+    "labels of examples of two blocks": (
+        "UPDATE example SET label = 4 - label WHERE example_id IN (1, 28)",
+        ["block 0: label in table example is not that in table block for 1 of 8 examples, "
+         "first example_id 1",
+         "block 4: label in table example is not that in table block for 1 of 2 examples, "
+         "first example_id 28"],
+    ),
+    "an example": (
+        "DELETE FROM example WHERE example_id = 22",
+        ["block 3: label in table example is not that in table block for 1 of 8 examples, "
+         "first example_id 22"],
     ),
     "numbers of a signal": (
         "UPDATE signal_block SET value = value[1:6] WHERE block = 3",
@@ -228,19 +256,19 @@ DAMAGES = {
         ["run seed 0, evaluation 2, block 4: signal margin is missing"],
     ),
     "means of a summary": (
-        "UPDATE signal_summary SET mean = mean[1:6] WHERE block = 3",
+        f"UPDATE signal_summary SET mean = mean[1:6] WHERE {SUMMARY} AND block = 3",
         ["run seed 0, block 3: summary of margin: mean has 6 numbers, 8 expected"],
     ),
     "deviations of a summary": (
-        "UPDATE signal_summary SET deviation = deviation || 1::REAL WHERE block = 3",
+        f"UPDATE signal_summary SET deviation = deviation || 1::REAL WHERE {SUMMARY} AND block = 3",
         ["run seed 0, block 3: summary of margin: deviation has 9 numbers, 8 expected"],
     ),
     "a summary of more than there is": (
-        "UPDATE signal_summary SET evaluations = 5 WHERE block = 3",
+        f"UPDATE signal_summary SET evaluations = 5 WHERE {SUMMARY} AND block = 3",
         ["run seed 0, block 3: summary of margin covers 5 evaluations, 4 are recorded"],
     ),
     "a block of a summary": (
-        "DELETE FROM signal_summary WHERE block = 0",
+        f"DELETE FROM signal_summary WHERE {SUMMARY} AND block = 0",
         ["run seed 0, block 0: summary of margin is missing"],
     ),
 }  # fmt: skip
@@ -276,7 +304,14 @@ def record_long(engine: Engine) -> Recorded:
     with engine.begin() as connection:
         return record(
             connection,
-            Story({"train": 3}, 2, np.zeros(3, int), np.zeros((1, 3, 40), int), [range(40)]),
+            Story(
+                {"train": 3},
+                2,
+                np.zeros(3, int),
+                np.zeros((1, 3, 40), int),
+                [range(40)],
+                states=["running"],  # so that no summaries are missing
+            ),
         )
 
 
@@ -284,7 +319,7 @@ def test_runs_that_are_not_over_lack_nothing(engine: Engine) -> None:
     states = ["running", "failed", "queued"]
     recorded_in(engine, story(recorded=[range(1, 3), range(1, 2), ()], states=states))
     with engine.begin() as connection:
-        connection.execute(text("UPDATE signal_summary SET evaluations = 2"))
+        connection.execute(text("UPDATE signal_summary SET evaluations = 1"))
     found = verify(engine, "told")
     assert found.problems == []
     assert (found.runs, found.evaluations) == (2, 3)

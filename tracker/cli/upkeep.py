@@ -69,7 +69,8 @@ def verify(
 ) -> None:
     """Check all that an ensemble has stored; the exit code is 1 if anything is wrong.
 
-    Lengths, missing blocks and evaluations, predicted classes against labels, checksums, signals.
+    Lengths, missing blocks and evaluations, labels, predicted classes against labels, checksums.
+    Of signals and their summaries presence and lengths: their values have no checksum.
     """
     if limit < 1:
         raise UsageError(f"--limit must be at least 1, got {limit}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, Engine, Row, func, select, text
 
 from tracker.db.models import Block, Dataset, Ensemble, Evaluation, Run, SignalBlock
 from tracker.ensembles import unknown_ensemble
@@ -24,12 +24,33 @@ from tracker.reports.subject import snapshot
 from tracker.sources import covered_layout, imported_from
 from tracker.verification.blocks import BlockChecker
 from tracker.verification.problems import Problem, Verification, listed
-from tracker.verification.signals import check_signals
+from tracker.verification.signals import check_signals, expected_signals
 
 __all__ = ["Problem", "Verification", "verify"]
 
 Labels = dict[int, NDArray[np.uint8]]
 AnyRow = Row[*tuple[Any, ...]]
+
+# Whole blocks at a time: reading one slot costs as much as unpacking all of a block's planes.
+_LABELS = text("""
+    SELECT
+        block.block,
+        count(*) AS wrong,
+        min(block.first_example + told.number - 1) AS example_id
+    FROM block
+    CROSS JOIN LATERAL unnest(unslice(block.label)) WITH ORDINALITY AS told (label, number)
+    LEFT JOIN example
+        ON
+            example.dataset_id = :dataset_id
+            AND block.block = example.block
+            AND told.number - 1 = example.slot
+    WHERE
+        block.dataset_id = :dataset_id
+        AND block.block = ANY(:blocks)
+        AND told.label IS DISTINCT FROM example.label
+    GROUP BY block.block
+    ORDER BY block.block
+""")
 
 
 def verify(engine: Engine, ensemble: str, limit: int = 20) -> Verification:
@@ -69,6 +90,7 @@ def _check(connection: Connection, ensemble: AnyRow, found: Verification) -> Ite
     imported = imported_from(ensemble.spec) is not None
     first = 0 if imported else _first_evaluation(connection, ensemble)
     most = 0
+    expected = expected_signals(connection, ensemble.id, ensemble.spec)
     runs = connection.execute(
         select(Run.id, Run.seed, Run.state).where(Run.ensemble_id == ensemble.id).order_by(Run.seed)
     ).all()
@@ -76,14 +98,17 @@ def _check(connection: Connection, ensemble: AnyRow, found: Verification) -> Ite
         checksums = _checksums(connection, run.id)
         _count(connection, run, checksums, found)
         most = max(most, len(checksums))
+        complete = run.state == "complete"
         if imported:
             yield from _check_imported(run.seed, len(checksums), ensemble.evaluations)
         else:
-            complete = run.state == "complete"
             last = first + ensemble.evaluations - 1 if complete else max(checksums, default=-1)
             yield from _check_ordinals(run.seed, set(checksums), first, last)
         yield from _check_run(connection, run, checksums, checker, found)
-        for evaluation, block, what in check_signals(connection, run.id, dataset.id, splits):
+        whole = complete and bool(checksums) and None not in checksums.values()
+        for evaluation, block, what in check_signals(
+            connection, run.id, dataset.id, splits, expected, whole=whole
+        ):
             yield Problem(run.seed, evaluation, block, what)
     if imported and most < ensemble.evaluations:
         what = f"no run has the {ensemble.evaluations} evaluations that the longest was imported of"
@@ -145,6 +170,20 @@ def _check_dataset(
             labels[block.block] = stored.packed
             continue
         yield Problem(None, None, block.block, what)
+    yield from _check_labels(connection, dataset.id, sizes, labels)
+
+
+def _check_labels(
+    connection: Connection, dataset_id: int, sizes: Mapping[int, int], labels: Labels
+) -> Iterator[Problem]:
+    """Does table example say the same labels as the planes of the blocks that are sound?"""
+    place = {"dataset_id": dataset_id, "blocks": list(labels)}
+    for row in connection.execute(_LABELS, place):
+        what = (
+            f"label in table example is not that in table block for {row.wrong:,} of "
+            f"{sizes[row.block]:,} examples, first example_id {row.example_id}"
+        )
+        yield Problem(None, None, row.block, what)
 
 
 def _check_ordinals(seed: int, recorded: set[int], first: int, last: int) -> Iterator[Problem]:
