@@ -14,8 +14,9 @@ from tracker.specs import Frozen
 
 KEY = "imported"
 
-_DYNAMICS = re.compile(r"dynamics_epoch_\d{1,7}\.jsonl?")
-_DYNAMICS_FOLDER = "training_dynamics"
+DYNAMICS_FILE = re.compile(r"dynamics_epoch_(\d{1,7})\.jsonl?")
+"""Name of a file of dataset cartography, with its epoch."""
+DYNAMICS_FOLDER = "training_dynamics"
 
 
 class ImportedSource(Frozen):
@@ -73,15 +74,15 @@ def covered_layout(spec: Mapping[str, Any], dataset: Layout) -> Layout:
 def _files(paths: Iterable[Path]) -> Iterable[Path]:
     for path in paths:
         if path.is_dir():
-            yield from _dynamics(path)
+            yield from dynamics_files(path)
         else:
             yield path
 
 
-def _dynamics(folder: Path) -> list[Path]:
+def dynamics_files(folder: Path) -> list[Path]:
     """Files that are read of a folder (format cartography); what lies beside them is not."""
-    for place in (folder, folder / _DYNAMICS_FOLDER):
-        found = [path for path in sorted(place.glob("*")) if _DYNAMICS.fullmatch(path.name)]
+    for place in (folder, folder / DYNAMICS_FOLDER):
+        found = [path for path in sorted(place.glob("*")) if DYNAMICS_FILE.fullmatch(path.name)]
         if found:
             return found
     return []

@@ -15,7 +15,6 @@ the gold label) and `margin` (the gold logit minus the largest other one).
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,9 +35,8 @@ from tracker.imports.trajectories import (
     first,
     refuse,
 )
+from tracker.sources import DYNAMICS_FILE, dynamics_files
 
-FILE_NAME = re.compile(r"dynamics_epoch_(\d{1,7})\.jsonl?")
-FOLDER = "training_dynamics"
 CHUNK = 4096
 """Lines whose logits are in memory at a time."""
 
@@ -108,29 +106,21 @@ def read_cartography(paths: list[Path], options: Options) -> Trajectories:
 
 def is_cartography(path: Path) -> bool:
     """Whether it is such a file, or a folder with some."""
-    return bool(_files(path)) if path.is_dir() else bool(FILE_NAME.fullmatch(path.name))
-
-
-def _files(folder: Path) -> list[Path]:
-    for place in (folder, folder / FOLDER):
-        found = [path for path in sorted(place.glob("*")) if FILE_NAME.fullmatch(path.name)]
-        if found:
-            return found
-    return []
+    return bool(dynamics_files(path)) if path.is_dir() else bool(DYNAMICS_FILE.fullmatch(path.name))
 
 
 def _find_runs(paths: list[Path]) -> list[Run]:
     folders = [path for path in paths if path.is_dir()]
     if folders and len(folders) < len(paths):
         raise refuse(paths[0].name, "give folders (a run each) or the files of one run, not both")
-    runs = [_run(path.resolve().name, _files(path)) for path in folders]
+    runs = [_run(path.resolve().name, dynamics_files(path)) for path in folders]
     return runs or [_run(paths[0].name, paths)]
 
 
 def _run(name: str, files: Sequence[Path]) -> Run:
     by_epoch: dict[int, Path] = {}
     for file in files:
-        match = FILE_NAME.fullmatch(file.name)
+        match = DYNAMICS_FILE.fullmatch(file.name)
         if match is None:
             raise refuse(file.name, "the name must be dynamics_epoch_N.jsonl")
         epoch = int(match[1])

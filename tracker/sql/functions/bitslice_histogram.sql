@@ -2,41 +2,8 @@
 
 CREATE FUNCTION bitslice_histogram(slices BIT VARYING[])
 RETURNS TABLE (value INTEGER, examples BIGINT)
-LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE ROWS 32
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE ROWS 32
 AS $$
-DECLARE
-    -- groups[i] holds the examples whose counts agree with values[i] in the slices seen so far.
-    groups BIT VARYING [] := ARRAY[~(slices[1] # slices[1])];
-    counts INTEGER [] := ARRAY[0];
-    next_groups BIT VARYING [];
-    next_counts INTEGER [];
-    part BIT VARYING;
-BEGIN
-    IF cardinality(slices) = 0 THEN
-        RETURN;
-    END IF;
-    FOR i IN REVERSE cardinality(slices) .. 1 LOOP
-        next_groups := '{}';
-        next_counts := '{}';
-        FOR j IN 1 .. cardinality(groups) LOOP
-            part := groups[j] & ~slices[i];
-            IF bit_count(part) > 0 THEN
-                next_groups := array_append(next_groups, part);
-                next_counts := array_append(next_counts, counts[j] * 2);
-            END IF;
-            part := groups[j] & slices[i];
-            IF bit_count(part) > 0 THEN
-                next_groups := array_append(next_groups, part);
-                next_counts := array_append(next_counts, counts[j] * 2 + 1);
-            END IF;
-        END LOOP;
-        groups := next_groups;
-        counts := next_counts;
-    END LOOP;
-    FOR j IN 1 .. cardinality(groups) LOOP
-        value := counts[j];
-        examples := bit_count(groups[j]);
-        RETURN NEXT;
-    END LOOP;
-END
+    SELECT bucket.value, bit_count(bucket.members)
+    FROM bitslice_groups(slices) AS bucket
 $$;

@@ -39,12 +39,9 @@ BEGIN
     END IF;
     above := ~bitslice_not_below(longer, shorter);
     IF bit_count(above) > 0 THEN
-        FOR i IN 1 .. cardinality(longer) LOOP
-            IF i <= cardinality(shorter) THEN
-                longer[i] := longer[i] # ((longer[i] # shorter[i]) & above);
-            ELSE
-                longer[i] := longer[i] & ~above;
-            END IF;
+        -- Where `shorter` is above, the slices that it lacks are 0 in `longer` already.
+        FOR i IN 1 .. cardinality(shorter) LOOP
+            longer[i] := longer[i] # ((longer[i] # shorter[i]) & above);
         END LOOP;
     END IF;
     RETURN longer;

@@ -8,70 +8,28 @@
 
 CREATE VIEW error_consistency AS
 SELECT
-    pair.ensemble,
-    pair.ensemble_id,
-    pair.split,
-    pair.evaluation,
-    pair.run_a,
-    pair.run_b,
-    pair.seed_a,
-    pair.seed_b,
-    pair.examples::INTEGER AS examples,
-    pair.accuracy_a,
-    pair.accuracy_b,
-    pair.observed,
-    pair.expected,
-    CASE
-        WHEN 1 - pair.expected > 1e-12
-            THEN (pair.observed - pair.expected) / (1 - pair.expected)
-    END AS kappa
-FROM (
-    SELECT
-        counts.*,
-        counts.correct_a::DOUBLE PRECISION / counts.examples AS accuracy_a,
-        counts.correct_b::DOUBLE PRECISION / counts.examples AS accuracy_b,
-        (counts.examples - counts.correct_a - counts.correct_b + 2 * counts.both_correct)
-        ::DOUBLE PRECISION / counts.examples AS observed,
-        (
-            counts.correct_a::DOUBLE PRECISION * counts.correct_b
-            + (counts.examples - counts.correct_a)::DOUBLE PRECISION
-            * (counts.examples - counts.correct_b)
-        ) / counts.examples / counts.examples AS expected
-    FROM (
-        SELECT
-            one.ensemble,
-            one.ensemble_id,
-            block.split,
-            a.evaluation,
-            one.run_id AS run_a,
-            other.run_id AS run_b,
-            one.seed AS seed_a,
-            other.seed AS seed_b,
-            sum(block.size) AS examples,
-            sum(bit_count(a.correct)) AS correct_a,
-            sum(bit_count(b.correct)) AS correct_b,
-            sum(bit_count(a.correct & b.correct)) AS both_correct
-        FROM counted_run AS one
-        INNER JOIN counted_run AS other
-            ON
-                one.ensemble_id = other.ensemble_id
-                AND one.ensemble = other.ensemble
-                AND one.run_id < other.run_id
-        INNER JOIN outcome_block AS a ON one.run_id = a.run_id
-        INNER JOIN outcome_block AS b
-            ON other.run_id = b.run_id AND a.block = b.block AND a.evaluation = b.evaluation
-        INNER JOIN block ON one.dataset_id = block.dataset_id AND a.block = block.block
-        GROUP BY
-            one.ensemble,
-            one.ensemble_id,
-            block.split,
-            a.evaluation,
-            one.run_id,
-            other.run_id,
-            one.seed,
-            other.seed
-    ) AS counts
-) AS pair;
+    run_pair.ensemble,
+    run_pair.ensemble_id,
+    run_pair.split,
+    run_pair.evaluation,
+    run_pair.run_a,
+    run_pair.run_b,
+    run_pair.seed_a,
+    run_pair.seed_b,
+    run_pair.examples,
+    run_pair.correct_a::DOUBLE PRECISION / run_pair.examples AS accuracy_a,
+    run_pair.correct_b::DOUBLE PRECISION / run_pair.examples AS accuracy_b,
+    (run_pair.examples - run_pair.correct_a - run_pair.correct_b + 2 * run_pair.both_correct)
+    ::DOUBLE PRECISION / run_pair.examples AS observed,
+    (
+        run_pair.correct_a::DOUBLE PRECISION * run_pair.correct_b
+        + (run_pair.examples - run_pair.correct_a)::DOUBLE PRECISION
+        * (run_pair.examples - run_pair.correct_b)
+    ) / run_pair.examples / run_pair.examples AS expected,
+    cohen_kappa(
+        run_pair.examples, run_pair.correct_a, run_pair.correct_b, run_pair.both_correct
+    ) AS kappa
+FROM run_pair;
 
 COMMENT ON VIEW error_consistency IS
 'Cohen''s kappa of being right, for each pair of runs at each evaluation (Meding 2022 s.2).';

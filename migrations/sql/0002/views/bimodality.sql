@@ -14,26 +14,9 @@ SELECT
     central.split,
     central.evaluation,
     central.runs,
-    central.mean AS tp_agreement,
-    -- Never below 0 (Pearson 1894) but for the last bits.
-    CASE
-        WHEN central.m2 > 1e-12
-            THEN
-                greatest(
-                    central.m4 / power(central.m2, 2)
-                    - power(central.m3, 2) / power(central.m2, 3) - 1,
-                    0
-                )
-    END AS bimodality,
-    CASE
-        WHEN central.null_m2 > 1e-12
-            THEN
-                greatest(
-                    central.null_m4 / power(central.null_m2, 2)
-                    - power(central.null_m3, 2) / power(central.null_m2, 3) - 1,
-                    0
-                )
-    END AS null_bimodality,
+    central.tp_agreement,
+    central.bimodality,
+    central.null_bimodality,
     agreement_bimodality.agreement,
     agreement_bimodality.null_agreement,
     agreement_bimodality.bimodality AS agreement_bimodality,
@@ -45,31 +28,14 @@ FROM (
         bar.split,
         bar.evaluation,
         bar.runs,
-        bar.mean,
-        sum(bar.examples * (bar.tp_agreement - bar.mean) ^ 2) / sum(bar.examples) AS m2,
-        sum(bar.examples * (bar.tp_agreement - bar.mean) ^ 3) / sum(bar.examples) AS m3,
-        sum(bar.examples * (bar.tp_agreement - bar.mean) ^ 4) / sum(bar.examples) AS m4,
-        -- Both distributions have the same mean: the mean accuracy of the runs.
-        sum(bar.null_examples * (bar.tp_agreement - bar.mean) ^ 2) / sum(bar.examples) AS null_m2,
-        sum(bar.null_examples * (bar.tp_agreement - bar.mean) ^ 3) / sum(bar.examples) AS null_m3,
-        sum(bar.null_examples * (bar.tp_agreement - bar.mean) ^ 4) / sum(bar.examples) AS null_m4
-    FROM (
-        SELECT
-            tp_agreement_histogram.*,
-            sum(tp_agreement_histogram.examples * tp_agreement_histogram.tp_agreement) OVER same
-            / sum(tp_agreement_histogram.examples) OVER same AS mean
-        FROM tp_agreement_histogram
-        WINDOW
-            same AS (
-                PARTITION BY
-                    tp_agreement_histogram.ensemble,
-                    tp_agreement_histogram.ensemble_id,
-                    tp_agreement_histogram.split,
-                    tp_agreement_histogram.evaluation
-            )
-    ) AS bar
-    GROUP BY
-        bar.ensemble, bar.ensemble_id, bar.split, bar.evaluation, bar.runs, bar.mean
+        sum(bar.examples * bar.tp_agreement) / sum(bar.examples) AS tp_agreement,
+        pearson_bimodality(
+            array_agg(bar.examples::DOUBLE PRECISION ORDER BY bar.runs_correct)
+        ) AS bimodality,
+        pearson_bimodality(array_agg(bar.null_examples ORDER BY bar.runs_correct))
+            AS null_bimodality
+    FROM tp_agreement_histogram AS bar
+    GROUP BY bar.ensemble, bar.ensemble_id, bar.split, bar.evaluation, bar.runs
 ) AS central
 LEFT JOIN agreement_bimodality
     ON
