@@ -95,6 +95,7 @@ VIEWS = {
         ("ensemble_id", "split", "evaluation"), reference_comparison.agreement_bimodality
     ),
     "bimodality": View(("ensemble_id", "split", "evaluation"), reference_comparison.bimodality),
+    "run_pair": View(("run_a", "run_b", "split", "evaluation"), reference_difficulty.run_pair),
     "error_consistency": View(
         ("run_a", "run_b", "split", "evaluation"), reference_runs.error_consistency
     ),
@@ -110,7 +111,6 @@ VIEWS = {
         ("ensemble_id", "split", "band", "evaluation"),
         reference_difficulty.first_correct_last_mistake,
     ),
-    "run_pair": View(("run_a", "run_b", "split", "evaluation"), reference_difficulty.run_pair),
     "error_consistency_in_between": View(
         ("run_a", "run_b", "split", "evaluation"),
         reference_difficulty.error_consistency_in_between,

@@ -9,7 +9,7 @@ from tracker.errors import SchemaMismatchError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0002"
+HEAD = "0007"
 """Newest revision; a constant so that commands need not load the migrations. Tested."""
 
 # Any 64-bit number does, as long as every version of tracker uses the same one.
