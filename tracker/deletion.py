@@ -8,9 +8,13 @@ from sqlalchemy.exc import DBAPIError
 
 from tracker.db.models import (
     Dataset,
+    DepthBlock,
     Ensemble,
     Evaluation,
     OutcomeBlock,
+    ProbeAccuracy,
+    ProbedEvaluation,
+    ProbeVoteBlock,
     Run,
     SignalBlock,
     SignalSummary,
@@ -24,10 +28,26 @@ TOUCHED = (
     "outcome_block",
     "signal_block",
     "signal_summary",
+    "depth_block",
+    "probe_vote_block",
+    "probe_accuracy",
+    "probed_evaluation",
     "evaluation",
     "run",
     "ensemble",
 )
+RECORDED = (
+    OutcomeBlock,
+    SignalBlock,
+    SignalSummary,
+    DepthBlock,
+    ProbeVoteBlock,
+    ProbeAccuracy,
+    ProbedEvaluation,
+    Evaluation,
+)
+"""What runs have recorded, those first that depend on others."""
+
 NOT_PERMITTED = ("42501",)
 """SQLSTATEs of a refused VACUUM that nobody needs to hear of: insufficient privilege."""
 
@@ -137,7 +157,7 @@ def delete_ensemble(connection: Connection, ensemble: str, *, force: bool = Fals
     check_idle(found, force=force)
     runs = select(Run.id).where(Run.ensemble_id == found.ensemble_id)
     # Cascades would find the blocks of one evaluation at a time; the key begins with the run.
-    for table in (OutcomeBlock, SignalBlock, SignalSummary, Evaluation):
+    for table in RECORDED:
         connection.execute(delete(table).where(table.run_id.in_(runs)))
     connection.execute(delete(Ensemble).where(Ensemble.id == found.ensemble_id))
     if not found.dataset_users:

@@ -3,19 +3,166 @@
 Revision: 0005
 """
 
+import sqlalchemy as sa
+from alembic import op
 from migrations.frozen import run_scripts
+from sqlalchemy.dialects import postgresql
 
 revision = "0005"
 down_revision = "0004"
 
 # Frozen.
 SCRIPTS: tuple[str, ...] = ()
+VIEWS: tuple[str, ...] = ()
 # End of frozen.
+
+VARBIT = postgresql.BIT(varying=True)
+
+
+def _create_tables() -> None:
+    op.create_table(
+        "probed_evaluation",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("evaluation", sa.Integer(), nullable=False),
+        sa.Column(
+            "layers",
+            postgresql.ARRAY(sa.Text()),
+            nullable=False,
+            comment="What each probe looks at: input, each block, softmax.",
+        ),
+        sa.Column("neighbours", sa.Integer(), nullable=False, comment="The k of k-NN."),
+        sa.Column(
+            "checksum",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="BLAKE2b-128 of all bitmaps of its depths and votes.",
+        ),
+        sa.CheckConstraint("cardinality(layers) > 0", name=op.f("probed_evaluation_layers_check")),
+        sa.CheckConstraint("neighbours > 0", name=op.f("probed_evaluation_neighbours_check")),
+        sa.ForeignKeyConstraint(
+            ["run_id", "evaluation"],
+            ["evaluation.run_id", "evaluation.evaluation"],
+            name=op.f("probed_evaluation_run_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("run_id", "evaluation", name=op.f("probed_evaluation_pkey")),
+        comment="An evaluation at which k-NN probes were run on the network's embeddings.",
+    )
+    op.create_table(
+        "depth_block",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("block", sa.Integer(), nullable=False),
+        sa.Column("evaluation", sa.Integer(), nullable=False),
+        sa.Column(
+            "depth",
+            postgresql.ARRAY(VARBIT),
+            nullable=False,
+            comment="Prediction depth as bit planes, least significant first: the first of "
+            "probed_evaluation.layers, from 0, from which on all probes agree with the network.",
+        ),
+        sa.Column(
+            "undefined",
+            VARBIT,
+            nullable=False,
+            comment="One bit an example: it has no depth, for the last probe disagrees.",
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id", "evaluation"],
+            ["probed_evaluation.run_id", "probed_evaluation.evaluation"],
+            name=op.f("depth_block_run_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("run_id", "block", "evaluation", name=op.f("depth_block_pkey")),
+        comment="Prediction depths of one block of examples at one evaluation.",
+        postgresql_with={"toast_tuple_target": 8160},
+    )
+    op.create_table(
+        "probe_vote_block",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("block", sa.Integer(), nullable=False),
+        sa.Column(
+            "layer",
+            sa.Integer(),
+            nullable=False,
+            comment="Which of probed_evaluation.layers, from 0.",
+        ),
+        sa.Column("evaluation", sa.Integer(), nullable=False),
+        sa.Column(
+            "predicted",
+            postgresql.ARRAY(VARBIT),
+            nullable=False,
+            comment="Class as bit planes, least significant first.",
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id", "evaluation"],
+            ["probed_evaluation.run_id", "probed_evaluation.evaluation"],
+            name=op.f("probe_vote_block_run_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "run_id", "block", "layer", "evaluation", name=op.f("probe_vote_block_pkey")
+        ),
+        comment="The class that one probe gives each example of a block at one evaluation.",
+        postgresql_with={"toast_tuple_target": 8160},
+    )
+    op.create_table(
+        "probe_accuracy",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("evaluation", sa.Integer(), nullable=False),
+        sa.Column(
+            "example_group",
+            sa.Text(),
+            nullable=False,
+            comment="trained_on, held_out, clean, mislabelled, mislabelled_true_label (the same "
+            "examples by their original label), or a split's name.",
+        ),
+        sa.Column(
+            "layer",
+            sa.Integer(),
+            nullable=False,
+            comment="Which of probed_evaluation.layers, from 0.",
+        ),
+        sa.Column("examples", sa.Integer(), nullable=False, comment="Size of the group."),
+        sa.Column(
+            "correct",
+            sa.Integer(),
+            nullable=False,
+            comment="Of them, those whose probe gives the label.",
+        ),
+        sa.Column(
+            "network_correct",
+            sa.Integer(),
+            nullable=False,
+            comment="Of them, those of which the network gives the label.",
+        ),
+        sa.CheckConstraint("examples > 0", name=op.f("probe_accuracy_examples_check")),
+        sa.CheckConstraint(
+            "correct BETWEEN 0 AND examples", name=op.f("probe_accuracy_correct_check")
+        ),
+        sa.CheckConstraint(
+            "network_correct BETWEEN 0 AND examples",
+            name=op.f("probe_accuracy_network_correct_check"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id", "evaluation"],
+            ["probed_evaluation.run_id", "probed_evaluation.evaluation"],
+            name=op.f("probe_accuracy_run_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "run_id", "evaluation", "example_group", "layer", name=op.f("probe_accuracy_pkey")
+        ),
+        comment="How often one probe gives the label, in one group of examples.",
+    )
 
 
 def upgrade() -> None:
+    _create_tables()
     run_scripts(revision, SCRIPTS)
 
 
 def downgrade() -> None:
-    pass
+    for name in reversed(VIEWS):
+        op.execute(f"DROP VIEW {name}")
+    for table in ("probe_accuracy", "probe_vote_block", "depth_block", "probed_evaluation"):
+        op.drop_table(table)

@@ -29,6 +29,9 @@ from tracker.outcomes.signals import SignalSummary
 STORY = story_of(
     np.random.default_rng(3).random((3, 20, 4)) < 0.5,
     sizes={"train": 12, "test": 8},
+    depths=np.arange(3 * 20 * 4).reshape(3, 20, 4) % 5,
+    probed=[3],
+    votes_told=True,
     name="unwanted",
 )
 

@@ -20,7 +20,8 @@ from tracker.datasets import Dataset, ImageSplit
 from tracker.db.models import Ensemble, Run
 from tracker.outcomes import layout
 from tracker.outcomes.layout import Layout, plane_count
-from tracker.outcomes.packing import pack_outcomes
+from tracker.outcomes.packing import pack_outcomes, pack_planes
+from tracker.outcomes.probes import GroupAccuracy, ProbeRecord, pack_depths
 from tracker.outcomes.signals import SignalSummary
 from tracker.outcomes.writer import EvaluationRecord, record_evaluation
 from tracker.registry import register_dataset
@@ -28,6 +29,9 @@ from tracker.runs import Claim, claim_run, finish
 from tracker.specs import EnsembleSpec, Recipe, Span
 
 STEPS_PER_EPOCH = 10
+
+LAYERS = ("input", "hidden", "output", "softmax")
+"""What the stories' networks are probed at."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,6 +65,9 @@ class Story:
     states: Sequence[str] = ()
     signals: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     classes_known: bool | Sequence[bool] = True
+    depths: NDArray[np.int64] | None = None
+    probed: Sequence[int] = ()
+    votes_told: bool = False
     name: str = field(default_factory=lambda: f"story-{secrets.token_hex(6)}")
     dataset: str = field(default_factory=lambda: f"data-{secrets.token_hex(6)}")
 
@@ -134,6 +141,44 @@ class Story:
             packed=self.packed(run, evaluation),
             signals={name: values[run, :, evaluation] for name, values in self.signals.items()},
             summaries=self.summaries(run) if evaluation == self.recorded[run][-1] else {},
+            probes=self.probe_record(run, evaluation) if self.is_probed(run, evaluation) else None,
+        )
+
+    def is_probed(self, run: int, evaluation: int) -> bool:
+        """Are there probes of what a run says at an evaluation?"""
+        told = self.depths is not None and evaluation in self.probed
+        return told and evaluation in self.recorded[run]
+
+    def probe_votes(self, run: int, evaluation: int) -> NDArray[np.int64]:
+        """Class that each probe gives, [L, X]: before an example's depth, the predicted's next."""
+        assert self.depths is not None
+        predicted = self.predicted[run, :, evaluation]
+        other = (predicted + 1) % self.num_classes
+        agrees = np.arange(len(LAYERS))[:, None] >= self.depths[run, :, evaluation]
+        return np.where(agrees, predicted, other)
+
+    def probe_record(self, run: int, evaluation: int) -> ProbeRecord:
+        """What the probes of an evaluation say, as the writer takes it."""
+        assert self.depths is not None
+        votes, planes = self.probe_votes(run, evaluation), plane_count(self.num_classes)
+        ranges = self.split_ranges().values()
+        depths = [pack_depths(self.depths[run, at, evaluation], len(LAYERS)) for at in ranges]
+        told = [[pack_planes(layer[at], planes) for at in ranges] for layer in votes]
+        return ProbeRecord(
+            LAYERS,
+            30,
+            np.concatenate(depths, axis=1),
+            {
+                "trained_on" if split == "train" else split: GroupAccuracy(
+                    len(at),
+                    tuple(int((layer[at] == self.labels[at]).sum()) for layer in votes),
+                    int(self.correct[run, at, evaluation].sum()),
+                )
+                for split, at in self.split_ranges().items()
+            },
+            np.stack([np.concatenate(layer, axis=1) for layer in told])
+            if self.votes_told
+            else None,
         )
 
     def summaries(self, run: int) -> dict[str, SignalSummary]:

@@ -71,13 +71,14 @@ def _field(content: bytes) -> bytes:
     return _INT4.pack(len(content)) + content
 
 
-def _varbit(size: int, bits: bytes) -> bytes:
+def varbit(size: int, bits: bytes) -> bytes:
+    """A `bit varying` of `size` bits, in Postgres's binary form with its length."""
     return _LENGTH_AND_INT4.pack(4 + len(bits), size) + bits
 
 
 def varbit_array(size: int, planes: NDArray[np.uint8]) -> bytes:
     """A `bit varying[]` of packed planes, in Postgres's binary form with its length."""
-    elements = b"".join(_varbit(size, plane.tobytes()) for plane in planes)
+    elements = b"".join(varbit(size, plane.tobytes()) for plane in planes)
     header = _ARRAY_HEADER.pack(1, 0, VARBIT_OID, len(planes), 1)
     return _field(header + elements)
 
@@ -128,7 +129,7 @@ def copy_rows(
         bits = packed[:, columns]
         key = struct.pack("!hiiiiii", 5, 4, run_id, 4, block.block, 4, evaluation)
         predicted = varbit_array(block.size, bits[1:]) if len(bits) > 1 else _NULL
-        yield b"".join((key, _varbit(block.size, bits[0].tobytes()), predicted))
+        yield b"".join((key, varbit(block.size, bits[0].tobytes()), predicted))
 
 
 def signal_rows(

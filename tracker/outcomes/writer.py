@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -14,10 +14,9 @@ from sqlalchemy.dialects.postgresql import insert
 from tracker.db.models import Evaluation, OutcomeBlock, SignalBlock
 from tracker.db.models import SignalSummary as SummaryRow
 from tracker.errors import ReplayError
+from tracker.outcomes.copying import copy_into
 from tracker.outcomes.layout import Layout
 from tracker.outcomes.packing import (
-    COPY_HEADER,
-    COPY_TRAILER,
     block_slices,
     block_values,
     checksum,
@@ -27,6 +26,7 @@ from tracker.outcomes.packing import (
     signal_rows,
     summary_rows,
 )
+from tracker.outcomes.probes import ProbeRecord, differing_probes, write_probes
 from tracker.outcomes.signals import SignalSummary
 from tracker.runs import Claim, fence
 
@@ -51,6 +51,8 @@ class EvaluationRecord:
     """What is recorded besides, by name: float32 [X], all examples in storage order."""
     summaries: Mapping[str, SignalSummary] = field(default_factory=dict)
     """Summaries up to this evaluation, by signal; they take the place of the run's earlier ones."""
+    probes: ProbeRecord | None = None
+    """What k-NN probes say, where the evaluation was probed."""
 
 
 def record_evaluation(
@@ -66,12 +68,13 @@ def record_evaluation(
     RunLostError
         If the attempt no longer holds the run.
     ReplayError
-        If the evaluation is already recorded with other outcomes or signals.
+        If the evaluation is already recorded with other outcomes, signals or probes.
     """
     cancel = fence(connection, claim)
     if not insert_evaluation(connection, claim.run_id, layout, record):
         _check_outcomes(connection, claim, layout, record)
         _check_signals(connection, claim, layout, record)
+        _check_probes(connection, claim, record)
         _write_summaries(connection, claim.run_id, layout, record.summaries)
     return cancel
 
@@ -102,9 +105,11 @@ def insert_evaluation(
     if created is None:
         return False
     key = (layout, run_id, record.evaluation)
-    _copy(connection, _OUTCOMES, copy_rows(*key, record.packed))
+    copy_into(connection, _OUTCOMES, copy_rows(*key, record.packed))
     if record.signals:
-        _copy(connection, _SIGNALS, signal_rows(*key, record.signals))
+        copy_into(connection, _SIGNALS, signal_rows(*key, record.signals))
+    if record.probes is not None:
+        write_probes(connection, run_id, layout, record.evaluation, record.probes)
     _write_summaries(connection, run_id, layout, record.summaries)
     return True
 
@@ -113,15 +118,6 @@ def drop_orphaned_summaries(connection: Connection, run_id: int) -> None:
     """Delete the summaries of a run without evaluations: they are of a history begun anew."""
     evaluations = select(Evaluation.run_id).where(Evaluation.run_id == run_id)
     connection.execute(delete(SummaryRow).where(SummaryRow.run_id == run_id, ~evaluations.exists()))
-
-
-def _copy(connection: Connection, table: str, rows: Iterable[bytes]) -> None:
-    command = f"COPY {table} FROM STDIN (FORMAT binary)"
-    with connection.connection.cursor().copy(command) as copy:
-        copy.write(COPY_HEADER)
-        for row in rows:
-            copy.write(row)
-        copy.write(COPY_TRAILER)
 
 
 def _write_summaries(
@@ -146,7 +142,7 @@ def _write_summaries(
     connection.execute(
         delete(SummaryRow).where(SummaryRow.run_id == run_id, SummaryRow.signal.in_(ahead))
     )
-    _copy(connection, _SUMMARIES, summary_rows(layout, run_id, ahead))
+    copy_into(connection, _SUMMARIES, summary_rows(layout, run_id, ahead))
 
 
 def _check_outcomes(
@@ -181,6 +177,12 @@ def _check_signals(
                 raise _replay_error(claim, record, f"{name} of block {block.block}")
     for name, number in stored:
         raise _replay_error(claim, record, f"{name} of block {number}")
+
+
+def _check_probes(connection: Connection, claim: Claim, record: EvaluationRecord) -> None:
+    place = differing_probes(connection, claim.run_id, record.evaluation, record.probes)
+    if place is not None:
+        raise _replay_error(claim, record, place)
 
 
 def _replay_error(claim: Claim, record: EvaluationRecord, place: str) -> ReplayError:
