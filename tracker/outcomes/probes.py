@@ -148,7 +148,7 @@ def differing_probes(
     )
     stored = connection.execute(at).one_or_none()
     if stored is None or record is None:
-        return None if stored is record else "whether it was probed"
+        return None if stored is None and record is None else "whether it was probed"
     if (tuple(stored.layers), stored.neighbours) != (record.layers, record.neighbours):
         return "the layers that were probed"
     if bytes(stored.checksum) != record.checksum:
