@@ -1,8 +1,11 @@
 """Means and deviations of a run's signals, kept while it trains."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+
+import torch
+from torch import Tensor
 
 from tracker.outcomes.signals import measured_signals
 from tracker.outcomes.statistics import RunningStatistics
@@ -49,3 +52,17 @@ class SignalStatistics:
             signals={name: record.signals[name] for name in self._recorded},
             summaries={n: s.summary() for n, s in self._statistics.items()} if due else {},
         )
+
+    def state_dict(self) -> dict[str, dict[str, Tensor]]:
+        """All that has been followed, to go on with later."""
+        return {
+            name: {key: torch.from_numpy(array) for key, array in statistics.state().items()}
+            for name, statistics in self._statistics.items()
+        }
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Go on from what `state_dict` gave."""
+        self._statistics = {
+            name: RunningStatistics.from_state({key: t.numpy() for key, t in tensors.items()})
+            for name, tensors in state.items()
+        }

@@ -12,10 +12,10 @@ from tracker.errors import DatabaseUnavailableError, DatasetMismatchError, RunLo
 from tracker.outcomes.writer import OutcomeWriter, drop_orphaned_summaries
 from tracker.registry import get_dataset
 from tracker.settings import Settings
-from tracker.specs import Schedule
 from workers.data import TensorDataset, load_tensors
 from workers.device import choose_device, make_repeatable, provenance
 from workers.heartbeat import Heartbeat
+from workers.state import TrainingState
 from workers.summaries import SignalStatistics
 from workers.training import train
 
@@ -73,11 +73,12 @@ def _train(engine: Engine, settings: Settings, claim: runs.Claim) -> str:
             runs.begin(connection, claim, provenance(device))
             drop_orphaned_summaries(connection, claim.run_id)
             layout = get_dataset(connection, spec.dataset_name).layout
-        schedule = Schedule.of(spec, len(data.train))
+        state = TrainingState(spec, data, claim.seed)
+        schedule = state.schedule
         heart.begin_training(len(data.train) / schedule.steps_per_epoch)
         statistics = SignalStatistics(spec.recording.signals)
         with OutcomeWriter(engine, claim, layout) as writer:
-            for record in train(spec, data, claim.seed, heart.on_step):
+            for record in train(state, heart.on_step):
                 # Asked before the evaluation is handed over, so that the last one is known as such
                 # and the summaries cover all that is recorded.
                 cancelled = writer.cancel_requested or heart.cancel_requested

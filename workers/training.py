@@ -4,58 +4,28 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import SGD, Adadelta, Adam, Optimizer
 
 from tracker.errors import TrackerError
 from tracker.outcomes.signals import measured_signals
 from tracker.outcomes.writer import EvaluationRecord
-from tracker.specs import EnsembleSpec, Recipe, Schedule
-from workers.data import TensorDataset
-from workers.models import build_model
 from workers.scoring import score
+from workers.state import TrainingState
 
 
 class DivergedError(TrackerError):
     """The training loss is not finite any more."""
 
 
-OPTIMIZERS: dict[str, Callable[[Iterator[nn.Parameter], Recipe], Optimizer]] = {
-    "sgd": lambda parameters, recipe: SGD(
-        parameters, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
-    ),
-    # With the constants of Keras, whose MNIST example Hacohen 2019 trained.
-    "adadelta": lambda parameters, recipe: Adadelta(
-        parameters, lr=recipe.lr, rho=0.95, eps=1e-7, weight_decay=recipe.weight_decay
-    ),
-    "adam": lambda parameters, recipe: Adam(
-        parameters, lr=recipe.lr, weight_decay=recipe.weight_decay
-    ),
-}
-
-
-def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
-    """Learning rate of the optimizer step that follows `step` steps."""
-    decay = recipe.decay
-    if decay is None:
-        return recipe.lr
-    drops = sum(step >= span.steps(steps_per_epoch) for span in decay.at)
-    if decay.every is not None:
-        drops += step // decay.every.steps(steps_per_epoch)
-    return recipe.lr / decay.divisor**drops
-
-
 def train(
-    spec: EnsembleSpec,
-    data: TensorDataset,
-    seed: int,
-    on_step: Callable[[int], None] | None = None,
+    state: TrainingState, on_step: Callable[[int], None] | None = None
 ) -> Iterator[EvaluationRecord]:
-    """Train the network of `seed`, yielding every evaluation as it is made.
+    """Train from `state` to the end, yielding every evaluation as it is made.
 
     Each has all signals that are recorded or summarised. On one machine's CPU, with the same
-    number of threads, the same seed gives the same bits.
+    number of threads, the same seed gives the same bits, also from a state that was kept when an
+    evaluation was yielded.
 
     Parameters
     ----------
@@ -67,50 +37,37 @@ def train(
     DivergedError
         If the mean training loss since the last evaluation is not finite.
     """
-    recipe = spec.recipe
-    device = data.train.labels.device
-    schedule = Schedule.of(spec, len(data.train))
-    signals = measured_signals(spec.recording.signals)
-    points = iter(enumerate(schedule.evaluation_steps, schedule.first_evaluation))
+    data, schedule, network, optimizer = state.data, state.schedule, state.network, state.optimizer
+    signals = measured_signals(state.spec.recording.signals)
 
-    # Weights and dropout draw from torch's global generator, the order of examples from its own:
-    # neither changes when the other draws more or less.
-    weights_seed, order_seed = np.random.SeedSequence(seed).generate_state(2, np.uint64)
-    torch.manual_seed(int(weights_seed >> 1))
-    order_generator = torch.Generator().manual_seed(int(order_seed >> 1))
-    network = build_model(spec.arch, data.shape, data.num_classes).to(device)
-    optimizer = OPTIMIZERS[recipe.optimizer](network.parameters(), recipe)
-
-    step, loss_sum, since = 0, torch.zeros((), device=device), 0
-    ordinal, due = next(points)
-    if due == 0:
+    def evaluation(mean_loss: float | None) -> EvaluationRecord:
+        ordinal = schedule.first_evaluation + state.evaluations
+        epoch = state.step / schedule.steps_per_epoch
         scores = score(network, data, signals)
-        yield EvaluationRecord(ordinal, 0, 0.0, None, scores.packed, scores.signals)
-        ordinal, due = next(points)
-    while True:
-        order = torch.randperm(len(data.train), generator=order_generator).to(device)
-        for batch in order.split(recipe.batch_size):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(recipe, step, schedule.steps_per_epoch)
+        state.evaluations += 1
+        return EvaluationRecord(
+            ordinal, state.step, epoch, mean_loss, scores.packed, scores.signals
+        )
+
+    if state.evaluations == 0 and schedule.first_evaluation == 0:
+        yield evaluation(None)
+    loss_sum, since = torch.zeros((), device=state.device), 0
+    while state.step < schedule.total_steps:
+        for batch in state.batches():
+            state.set_learning_rate()
             loss = F.cross_entropy(network(data.train.images[batch]), data.train.labels[batch])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
             loss_sum += loss.detach()
-            step, since = step + 1, since + 1
+            state.step, since = state.step + 1, since + 1
             if on_step is not None:
-                on_step(step)
-            if step == due:
-                mean_loss = _finite(loss_sum / since, step)
-                epoch = step / schedule.steps_per_epoch
-                scores = score(network, data, signals)
-                yield EvaluationRecord(
-                    ordinal, step, epoch, mean_loss, scores.packed, scores.signals
-                )
-                if step == schedule.total_steps:
-                    return
-                ordinal, due = next(points)
+                on_step(state.step)
+            if state.step == schedule.evaluation_steps[state.evaluations]:
+                yield evaluation(_finite(loss_sum / since, state.step))
                 loss_sum, since = torch.zeros_like(loss_sum), 0
+                if state.step == schedule.total_steps:
+                    return
 
 
 def _finite(loss: Tensor, step: int) -> float:

@@ -51,3 +51,17 @@ def test_summaries_at_most_once_a_minute() -> None:
     # Due at 1.2, 2.4 and 3.6 minutes, and at the end.
     none: list[int] = []
     assert covered == [none, none, none, [4, 4], none, none, [7, 7], none, none, [10, 10]]
+
+
+def test_going_on_from_a_state_gives_the_same_bits() -> None:
+    whole, first, second = (SignalStatistics(("loss",)) for _ in range(3))
+    records = [measured(evaluation) for evaluation in (1, 4, 6)]
+    expected = [whole.follow(record, last=True) for record in records][-1]
+    for record in records[:2]:
+        first.follow(record, last=False)
+    second.load_state_dict(first.state_dict())
+    got = second.follow(records[2], last=True)
+    for name, summary in expected.summaries.items():
+        assert got.summaries[name].evaluations == summary.evaluations == 3
+        assert got.summaries[name].mean.tobytes() == summary.mean.tobytes()
+        assert got.summaries[name].deviation.tobytes() == summary.deviation.tobytes()

@@ -1,5 +1,7 @@
 """The training loop: repeatable bits, evaluations where asked, learning rates, packing."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -8,11 +10,14 @@ from hypothesis import strategies as st
 
 from tracker.datasets import load_dataset
 from tracker.outcomes import packing
+from tracker.outcomes.writer import EvaluationRecord
 from tracker.recipes import ARCHITECTURES, get_architecture
 from tracker.specs import EnsembleSpec, Recipe, Recording, Schedule, Span, StepDecay
 from workers.data import TensorDataset, channel_statistics, to_device
+from workers.optimizers import learning_rate
 from workers.scoring import pack
-from workers.training import DivergedError, learning_rate, train
+from workers.state import TrainingState
+from workers.training import DivergedError, train
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +37,11 @@ def make_spec(arch: str = "mlp-tiny", *, every: str = "1epoch", initial: bool = 
     )
 
 
+def trained(spec: EnsembleSpec, data: TensorDataset, seed: int) -> list[EvaluationRecord]:
+    """Every evaluation of one undisturbed training."""
+    return list(train(TrainingState(spec, data, seed)))
+
+
 @pytest.mark.parametrize("arch", ["mlp-tiny", "mnist-cnn"])
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
     arch: str, digits: TensorDataset
@@ -39,21 +49,53 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
     """`mnist-cnn` has dropout, whose draws must repeat too."""
     spec = make_spec(arch, length="3epochs", batch_size=16, lr=0.1)
     one, same, other = (
-        np.stack([record.packed for record in train(spec, digits, seed)]) for seed in (7, 7, 8)
+        np.stack([record.packed for record in trained(spec, digits, seed)]) for seed in (7, 7, 8)
     )
     assert (one == same).all()
     assert (one != other).any()
 
 
+@pytest.mark.parametrize(
+    ("arch", "changes"),
+    [
+        ("mnist-cnn", {"optimizer": "sgd", "momentum": 0.9, "lr": 0.1}),
+        ("mlp-tiny", {"optimizer": "adadelta", "lr": 1.0}),
+        ("mlp-tiny", {"optimizer": "adam", "lr": 0.01, "decay": {"divisor": 2, "every": "4steps"}}),
+    ],
+    ids=["momentum and dropout", "adadelta", "adam and decay"],
+)
+def test_going_on_from_any_evaluation_gives_the_same_bits(
+    arch: str, changes: dict[str, object], digits: TensorDataset
+) -> None:
+    """Within an epoch, at its end, before the first step and after the last."""
+    spec = make_spec(arch, length="3epochs", batch_size=16, every="5steps", initial=True, **changes)
+    whole = TrainingState(spec, digits, 3)
+    expected, kept = [], []
+    for record in train(whole):
+        expected.append(record)
+        file = io.BytesIO()
+        torch.save(whole.state_dict(), file)
+        kept.append(file)
+    assert len(expected) == 6
+    for done, file in enumerate(kept, 1):
+        file.seek(0)
+        again = TrainingState(spec, digits, 3)
+        torch.manual_seed(99)
+        again.load_state_dict(torch.load(file, weights_only=True))
+        rest = list(train(again))
+        assert len(rest) == len(expected) - done
+        for got, wanted in zip(rest, expected[done:], strict=True):
+            assert (got.evaluation, got.step) == (wanted.evaluation, wanted.step)
+            assert got.train_loss == wanted.train_loss
+            assert (got.packed == wanted.packed).all()
+        for name, tensor in again.network.state_dict().items():
+            assert torch.equal(tensor, whole.network.state_dict()[name]), name
+
+
 def test_recording_more_often_does_not_change_the_training(digits: TensorDataset) -> None:
-    coarse = list(train(make_spec("mnist-cnn", length="2epochs", batch_size=16), digits, 0))
-    fine = list(
-        train(
-            make_spec("mnist-cnn", length="2epochs", batch_size=16, every="1step", initial=True),
-            digits,
-            0,
-        )
-    )
+    coarse = trained(make_spec("mnist-cnn", length="2epochs", batch_size=16), digits, 0)
+    often = make_spec("mnist-cnn", length="2epochs", batch_size=16, every="1step", initial=True)
+    fine = trained(often, digits, 0)
     assert (coarse[-1].packed == fine[-1].packed).all()
     assert [record.evaluation for record in fine] == list(range(15))
     assert fine[0].train_loss is None
@@ -74,7 +116,7 @@ def test_evaluations_are_made_where_asked_and_at_the_end(
     digits: TensorDataset,
 ) -> None:  # fmt: skip
     spec = make_spec(length=length, batch_size=16, every=every, initial=initial)
-    records = list(train(spec, digits, 0))
+    records = trained(spec, digits, 0)
     assert tuple(record.step for record in records) == steps
     assert [record.evaluation for record in records] == list(range(first, first + len(steps)))
     assert records[-1].epoch == pytest.approx(steps[-1] / 7)
@@ -84,12 +126,12 @@ def test_evaluations_are_made_where_asked_and_at_the_end(
 def test_every_architecture_trains(digits: TensorDataset) -> None:
     for arch in ARCHITECTURES:
         spec = make_spec(arch, length="1step", batch_size=4)
-        assert len(list(train(spec, digits, 0))) == 1, arch
+        assert len(trained(spec, digits, 0)) == 1, arch
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(digits: TensorDataset) -> None:
     with pytest.raises(DivergedError, match=r"after \d+ steps: lower --lr"):
-        list(train(make_spec(lr=1e30, length="5epochs"), digits, 0))
+        trained(make_spec(lr=1e30, length="5epochs"), digits, 0)
 
 
 def test_learning_rates_fall_where_the_recipe_says() -> None:
