@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -153,6 +154,8 @@ def _insert_blocks(
     connection: Connection, dataset_id: int, split: AnySplit, split_range: SplitRange, planes: int
 ) -> None:
     packed = pack_planes(split.labels, planes)
+    originals = _originals(split)
+    original = packed if originals is None else pack_planes(originals, planes)
     rows = [
         {
             "dataset_id": dataset_id,
@@ -162,10 +165,20 @@ def _insert_blocks(
             "first_position": block.first_position,
             "size": block.size,
             "label": planes_text(packed[:, columns], block.size),
+            "original_label": (
+                planes_text(original[:, columns], block.size)
+                if (original[:, columns] != packed[:, columns]).any()
+                else None
+            ),
         }
         for block, columns in block_slices(Layout((split_range,)))
     ]
     connection.execute(insert(models.Block), rows)
+
+
+def _originals(split: AnySplit) -> NDArray[np.int64] | None:
+    """Labels before label noise [N], if there is any."""
+    return split.original_labels if isinstance(split, ImageSplit) else None
 
 
 def _copy_examples(
@@ -173,8 +186,11 @@ def _copy_examples(
 ) -> None:
     hashes, labels = split.hashes, np.asarray(split.labels).tolist()
     sources = np.asarray(split.source_positions).tolist()
+    originals = _originals(split)
+    before = labels if originals is None else originals.tolist()
     columns = (
-        "dataset_id, example_id, split, position, source_position, label, content_hash, block, slot"
+        "dataset_id, example_id, split, position, source_position, label, content_hash, block, "
+        "slot, original_label"
     )
     cursor = connection.connection.cursor()
     with cursor.copy(f"COPY example ({columns}) FROM STDIN") as copy:
@@ -192,5 +208,6 @@ def _copy_examples(
                         hashes[position],
                         block.block,
                         slot,
+                        None if before[position] == labels[position] else before[position],
                     )
                 )

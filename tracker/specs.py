@@ -17,6 +17,8 @@ from pydantic import (
     PositiveInt,
 )
 
+from tracker.datasets.names import StoredName
+from tracker.datasets.noise import LabelNoise
 from tracker.errors import UsageError, choice_error
 from tracker.outcomes.signals import check_signals
 
@@ -67,6 +69,18 @@ def _parse_span(value: object) -> Span:
 
 
 SpanField = Annotated[Span, BeforeValidator(_parse_span), PlainSerializer(str, return_type=str)]
+
+
+def _parse_label_noise(value: object) -> LabelNoise:
+    try:
+        return LabelNoise.parse(value)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+LabelNoiseField = Annotated[
+    LabelNoise, BeforeValidator(_parse_label_noise), PlainSerializer(str, return_type=str)
+]
 
 
 class Frozen(BaseModel):
@@ -128,14 +142,20 @@ class EnsembleSpec(Frozen):
     examples: PositiveInt | None = Field(
         default=None, description="At most this many examples of each split, chosen once."
     )
+    label_noise: LabelNoiseField | None = Field(
+        default=None,
+        # Nor are these fields stored when unused: specs from before them keep their digest.
+        exclude_if=lambda label_noise: label_noise is None,
+        description="Which training labels are wrong on purpose: noise0.4, random.",
+    )
     arch: str
     recipe: Recipe
     recording: Recording = Recording()
 
     @property
     def dataset_name(self) -> str:
-        """Name of the dataset as stored: a subset is a dataset of its own (`mnist5k-256`)."""
-        return self.dataset if self.examples is None else f"{self.dataset}-{self.examples}"
+        """Name of the dataset as stored: a subset is one of its own, and so are noisy labels."""
+        return str(StoredName(self.dataset, self.examples, self.label_noise))
 
     @property
     def digest(self) -> str:

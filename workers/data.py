@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tracker.datasets import Dataset, load_dataset
+from tracker.datasets import Dataset, load_named
 from tracker.outcomes.layout import plane_count
 from workers.models import ImageShape
 
@@ -78,8 +78,6 @@ def to_device(dataset: Dataset, device: torch.device) -> TensorDataset:
 
 
 @lru_cache(maxsize=2)
-def load_tensors(
-    name: str, examples: int | None, folder: Path, device: torch.device
-) -> TensorDataset:
-    """The dataset called `name` on `device`; the last two asked for are kept."""
-    return to_device(load_dataset(name, examples=examples, folder=folder), device)
+def load_tensors(name: str, folder: Path, device: torch.device) -> TensorDataset:
+    """The dataset stored as `name` on `device`; the last two asked for are kept."""
+    return to_device(load_named(name, folder), device)

@@ -67,7 +67,7 @@ def _train(engine: Engine, settings: Settings, claim: runs.Claim) -> str:
     spec = claim.spec
     # The heartbeat starts before the data is loaded: a first download takes its time.
     with Heartbeat(engine, claim, settings.heartbeat_seconds) as heart:
-        data = load_tensors(spec.dataset, spec.examples, settings.data_folder, device)
+        data = load_tensors(spec.dataset_name, settings.data_folder, device)
         _check_identity(claim, data)
         with engine.begin() as connection:
             runs.begin(connection, claim, provenance(device))

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,26 @@ def test_blocks_of_the_real_size(connection: Connection) -> None:
     registered = register_dataset(connection, some_dataset(train=size + 1, test=3))
     assert registered.block_size == size
     assert [block.size for block in rows(connection, "block")] == [size, 1, 3]
+
+
+def test_labels_before_noise_are_kept(connection: Connection) -> None:
+    """Beside the noisy ones; nothing where no label of a block or example has changed."""
+    clean = some_dataset()
+    train = clean.splits["train"]
+    noisy = train.labels.copy()
+    noisy[[2, 17]] = (noisy[[2, 17]] + 1) % 7
+    splits = {**clean.splits, "train": train.relabelled(noisy)}
+    with block_size(8):
+        register_dataset(connection, replace(clean, splits=splits))
+    stored = {row.position: row for row in rows(connection, "example") if row.split == "train"}
+    assert {
+        place: row.original_label for place, row in stored.items() if row.original_label is not None
+    } == {place: train.labels[place] for place in (2, 17)}
+    assert [row.label for row in stored.values()] == noisy.tolist()
+    blocks = rows(connection, "block")
+    assert [row.original_label is None for row in blocks] == [False, True, False, True, True]
+    query = "SELECT unslice(original_label) FROM block WHERE block = 2"
+    assert connection.scalar(text(query)) == train.labels[16:].tolist()
 
 
 def test_registering_again_changes_nothing(connection: Connection) -> None:

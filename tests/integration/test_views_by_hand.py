@@ -9,9 +9,9 @@ Three runs, five examples, evaluations 0 to 3. Right (1) or wrong (0) at each ev
     3        0      0000   0001   0000   hardly learned
     4        1      1000   0000   0100   right by luck
 
-A wrong prediction is the class after the label, of three classes. Example 0's margins are 4, 2, 0,
-2 in run 0, and one and two more in runs 1 and 2; those of example x are 10x more. The rows of each
-view are given by key, in the view's order of columns.
+A wrong prediction is the class after the label, of three classes. Example 3 was a 1 before label
+noise. Example 0's margins are 4, 2, 0, 2 in run 0, and one and two more in runs 1 and 2; those of
+example x are 10x more. The rows of each view are given by key, in the view's order of columns.
 """
 
 from collections.abc import Sequence
@@ -36,6 +36,7 @@ MARGIN = np.array([[[4, 2, 0, 2]]]) + [[[0]], [[1]], [[2]]] + 10 * np.arange(5)[
 STORY = story_of(
     [[[bit == "1" for bit in RIGHT[example][run]] for example in RIGHT] for run in range(3)],
     signals={"margin": MARGIN.astype(np.float32)},
+    original_labels=np.array([0, 1, 2, 1, 1]),
     name="by-hand",
 )
 assert STORY.labels.tolist() == [0, 1, 2, 0, 1]
@@ -69,6 +70,7 @@ def assert_near(rows: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, .
         ("counted_run", 3),
         ("ensemble_evaluation", 4),
         ("outcome", 3 * 5 * 4),
+        ("example_label", 5),
         ("run_accuracy", 3 * 4),
         ("run_progress", 3),
         ("tp_block", 4),
@@ -122,6 +124,19 @@ def test_ensemble_evaluation(connection: Connection, by_hand: Recorded) -> None:
             ("by-hand", 3, 3, 30, 3.0, 1 / 3 + 0.01),
         ],
     )
+
+
+def test_example_label(connection: Connection, by_hand: Recorded) -> None:
+    assert values(
+        connection,
+        "example_label",
+        "ensemble, split, example_id, position, label, original_label, mislabelled",
+        "example_id >= 2",
+    ) == [
+        ("by-hand", "train", 2, 2, 2, 2, False),
+        ("by-hand", "train", 3, 3, 0, 1, True),
+        ("by-hand", "train", 4, 4, 1, 1, False),
+    ]
 
 
 def test_outcome(connection: Connection, by_hand: Recorded) -> None:

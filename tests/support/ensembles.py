@@ -52,6 +52,8 @@ class Story:
         For each run its state at the end; all complete if not given.
     signals
         What is recorded and summarised besides, by name: float32 arrays [R, X, E].
+    original_labels
+        The labels before label noise [X]; the labels if not given.
     classes_known
         For each run, or for all of them, if its predicted classes are recorded; else only right
         and wrong are, as in some imported ensembles.
@@ -68,6 +70,7 @@ class Story:
     depths: NDArray[np.int64] | None = None
     probed: Sequence[int] = ()
     votes_told: bool = False
+    original_labels: NDArray[np.int64] | None = None
     name: str = field(default_factory=lambda: f"story-{secrets.token_hex(6)}")
     dataset: str = field(default_factory=lambda: f"data-{secrets.token_hex(6)}")
 
@@ -266,7 +269,15 @@ def layout_of(story: Story) -> Layout:
 
 def dataset_of(story: Story) -> Dataset:
     """The dataset that the story is about."""
-    return make_dataset(story.dataset, story.sizes, story.labels, story.num_classes)
+    original = story.labels if story.original_labels is None else story.original_labels
+    clean = make_dataset(story.dataset, story.sizes, original, story.num_classes)
+    if story.original_labels is None:
+        return clean
+    splits = {
+        split: clean.splits[split].relabelled(story.labels[indices])
+        for split, indices in story.split_ranges().items()
+    }
+    return replace(clean, splits=splits)
 
 
 def spec_of(story: Story) -> EnsembleSpec:

@@ -167,6 +167,24 @@ def outcome(recorded: Recorded) -> list[Row]:
     ]
 
 
+def example_label(recorded: Recorded) -> list[Row]:
+    story = recorded.story
+    original = story.labels if story.original_labels is None else story.original_labels
+    return [
+        {
+            "ensemble": story.name,
+            "ensemble_id": recorded.ensemble_id,
+            "split": split,
+            "example_id": example,
+            "position": position,
+            "label": int(story.labels[example]),
+            "original_label": int(original[example]),
+            "mislabelled": bool(story.labels[example] != original[example]),
+        }
+        for split, position, example in examples(story)
+    ]
+
+
 def run_accuracy(recorded: Recorded) -> list[Row]:
     story = recorded.story
     return [

@@ -32,6 +32,7 @@ def stories(draw: st.DrawFn, *, examples: int = 20, runs: int = 6, evaluations: 
             st.lists(ordinals, min_size=shape[0], max_size=shape[0]),
         )
     )
+    noisy = draw(st.booleans())
     states = st.sampled_from(["complete", "running", "cancelled", "queued", "failed"])
     # The arrays come from one number: drawing every cell would take hypothesis seconds.
     rng = np.random.default_rng(draw(st.integers(0, 2**31)))
@@ -53,6 +54,7 @@ def stories(draw: st.DrawFn, *, examples: int = 20, runs: int = 6, evaluations: 
         labels=labels,
         predicted=predicted,
         recorded=recorded,
+        original_labels=rng.integers(0, num_classes, shape[1]) if noisy else None,
         states=draw(st.lists(states, min_size=shape[0], max_size=shape[0])),
         classes_known=draw(
             st.one_of(

@@ -59,6 +59,7 @@ VIEWS = {
     "counted_run": View(("run_id",), reference.counted_run),
     "ensemble_evaluation": View(("ensemble_id", "evaluation"), reference.ensemble_evaluation),
     "outcome": View(("run_id", "example_id", "evaluation"), reference.outcome),
+    "example_label": View(("ensemble_id", "example_id"), reference.example_label),
     "run_accuracy": View(("run_id", "split", "evaluation"), reference.run_accuracy),
     "run_progress": View(
         ("run_id",), reference.run_progress, clock=("started_at", "heartbeat_at", "finished_at")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tracker.datasets import LabelNoise
 from tracker.errors import UsageError
 from tracker.recipes import ARCHITECTURES, get_architecture
 from tracker.specs import (
@@ -31,7 +32,8 @@ def spec(**changes: Any) -> EnsembleSpec:
     recipe: dict[str, Any] = {"length": "3epochs", "batch_size": 10, "optimizer": "sgd", "lr": 0.1}
     recorded = ("every", "initial", "signals")
     recording = {name: changes.pop(name) for name in recorded if name in changes}
-    outer = {name: changes.pop(name) for name in ("dataset", "arch", "examples") if name in changes}
+    whole = ("dataset", "arch", "examples", "label_noise")
+    outer = {name: changes.pop(name) for name in whole if name in changes}
     return EnsembleSpec(
         **({"dataset": "digits", "arch": "mlp-tiny"} | outer),
         recipe=Recipe(**(recipe | changes)),
@@ -165,6 +167,22 @@ def test_signals_are_stored_sorted_each_once() -> None:
     assert EnsembleSpec.model_validate(stored) == one
 
 
+def test_label_noise_is_stored_by_its_name() -> None:
+    one = spec(label_noise="noise0.4")
+    assert one == spec(label_noise=LabelNoise(0.4))
+    assert one.model_dump(mode="json")["label_noise"] == "noise0.4"
+    assert EnsembleSpec.model_validate(one.model_dump(mode="json")) == one
+    with pytest.raises(ValidationError, match="not a label noise: 'much'"):
+        spec(label_noise="much")
+
+
+def test_specs_from_before_a_field_keep_their_digest() -> None:
+    assert set(spec().model_dump()) == {
+        *("version", "dataset", "examples", "arch", "recipe", "recording"),
+    }
+    assert spec().digest == "51927426f7fb461ed357108dba464e405ff735ab6cc0f80570c0d72b82bd3e22"
+
+
 def test_every_stock_recipe_comes_back_from_json() -> None:
     for architecture in ARCHITECTURES.values():
         for recipe in (architecture.stock, *architecture.by_dataset.values()):
@@ -183,6 +201,7 @@ def test_digest_depends_on_what_is_trained_alone() -> None:
         ({"arch": "mlp"}, "arch: mlp-tiny, not mlp"),
         ({"dataset": "mnist5k"}, "dataset: digits, not mnist5k"),
         ({"examples": 9}, "examples: None, not 9"),
+        ({"label_noise": "noise0.4"}, "label_noise: None, not noise0.4"),
         ({"lr": 0.2}, "recipe.lr: 0.1, not 0.2"),
         ({"length": "4epochs"}, "recipe.length: 3epochs, not 4epochs"),
         ({"every": "2epochs"}, "recording.every: 1epoch, not 2epochs"),
@@ -206,6 +225,7 @@ def test_no_difference() -> None:
 def test_a_subset_is_a_dataset_of_its_own() -> None:
     assert spec().dataset_name == "digits"
     assert spec(examples=256).dataset_name == "digits-256"
+    assert spec(examples=256, label_noise="random").dataset_name == "digits-256-random"
 
 
 # --- schedules ------------------------------------------------------------------------------------

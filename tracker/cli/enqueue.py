@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from tracker.cli.output import note, out, print_json
 from tracker.cli.session import open_engine
 from tracker.cli.waiting import wait_for
-from tracker.datasets import get_dataset_info, load_dataset
+from tracker.datasets import LabelNoise, get_dataset_info, load_named
 from tracker.ensembles import Enqueued, check_name, default_name, enqueue_runs
 from tracker.errors import DatasetUnavailableError, UsageError
 from tracker.outcomes.signals import check_signals
@@ -36,6 +36,16 @@ def enqueue(
     examples: Annotated[
         int | None, typer.Option(help="Use at most this many examples of each split.")
     ] = None,
+    label_noise: Annotated[
+        float | None,
+        typer.Option(help="Give this share of the training examples a wrong label: 0.4."),
+    ] = None,
+    random_labels: Annotated[
+        bool, typer.Option("--random-labels", help="Draw every training label anew.")
+    ] = False,
+    label_noise_seed: Annotated[
+        int | None, typer.Option(help="Which of the many such labels; 0 if not given.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Length of training.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples per optimizer step.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
@@ -61,7 +71,8 @@ def enqueue(
     command adds nothing; a larger --seeds adds the missing runs.
     """
     chosen = seed_range(seeds, seed_start)
-    spec = _spec(arch, dataset, examples, epochs, batch_size, lr, optimizer, record_every,
+    noise = _label_noise(label_noise, random_labels, label_noise_seed)
+    spec = _spec(arch, dataset, examples, noise, epochs, batch_size, lr, optimizer, record_every,
                  record_initial, record)  # fmt: skip
     chosen_name = default_name(spec) if name is None else check_name(name)
     settings = get_settings()
@@ -89,6 +100,7 @@ def _spec(
     arch: str,
     dataset: str,
     examples: int | None,
+    label_noise: LabelNoise | None,
     epochs: int | None,
     batch_size: int | None,
     lr: float | None,
@@ -123,12 +135,25 @@ def _spec(
     return EnsembleSpec(
         dataset=dataset,
         examples=examples,
+        label_noise=label_noise,
         arch=arch,
         recipe=Recipe.model_validate({**dict(stock), **given}),
         recording=Recording(
             every=Span.parse(record_every), initial=record_initial, signals=_signals(record)
         ),
     )
+
+
+def _label_noise(share: float | None, random: bool, seed: int | None) -> LabelNoise | None:
+    if share is not None and random:
+        raise UsageError("--label-noise and --random-labels exclude each other: give one of them")
+    if share is None and not random:
+        if seed is not None:
+            raise UsageError(
+                f"--label-noise-seed {seed} needs --label-noise or --random-labels beside it"
+            )
+        return None
+    return LabelNoise(share, seed or 0)
 
 
 def _signals(record: str | None) -> tuple[str, ...]:
@@ -170,7 +195,7 @@ def _register(engine: Engine, settings: Settings, spec: EnsembleSpec) -> Registe
     with engine.begin() as connection:
         known = find_dataset(connection, spec.dataset_name)
     try:
-        data = load_dataset(spec.dataset, examples=spec.examples, folder=settings.data_folder)
+        data = load_named(spec.dataset_name, settings.data_folder)
     except DatasetUnavailableError:
         # The workers may have what this machine has not; its identity is already known.
         if known is not None:

@@ -22,6 +22,8 @@ from tracker.datasets.identity import (
     examples_of,
     split_fingerprint,
 )
+from tracker.datasets.names import StoredName, parse_name
+from tracker.datasets.noise import LabelNoise
 from tracker.datasets.splits import Dataset, ImageSplit
 from tracker.datasets.subsets import balanced_positions
 from tracker.datasets.torchvision_sets import has_files, load_from_torchvision
@@ -34,6 +36,8 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "ImageSplit",
+    "LabelNoise",
+    "StoredName",
     "content_hashes",
     "dataset_fingerprint",
     "examples_of",
@@ -48,7 +52,13 @@ __all__ = [
 ]
 
 
-def load_dataset(name: str, *, examples: int | None = None, folder: Path | None = None) -> Dataset:
+def load_dataset(
+    name: str,
+    *,
+    examples: int | None = None,
+    label_noise: LabelNoise | None = None,
+    folder: Path | None = None,
+) -> Dataset:
     """The dataset called `name`, or its subset of at most `examples` examples of every split.
 
     Parameters
@@ -59,6 +69,9 @@ def load_dataset(name: str, *, examples: int | None = None, folder: Path | None 
         A subset is the same on every machine, has its classes as equal in number as possible and
         keeps the original order. It is a dataset of its own, called `name-examples`, also where
         `examples` exceeds every split.
+    label_noise : LabelNoise, optional
+        Changes labels of the split train, the same on every machine. It makes a dataset of its
+        own too: `name-noise0.4`.
     folder : Path, optional
         Where the files are, or are downloaded to; the settings' data folder if not given.
 
@@ -73,34 +86,36 @@ def load_dataset(name: str, *, examples: int | None = None, folder: Path | None 
     if examples is not None and examples < 1:
         raise UsageError(f"examples must be at least 1, got {examples}")
     arrays = load_bundled(name) if info.ships else load_from_torchvision(name, _folder(folder))
-    splits = {split: ImageSplit.whole(name, split, *arrays[split]) for split in SPLITS}
+    stored = str(StoredName(name, examples, label_noise))
+    splits = {split: ImageSplit.whole(stored, split, *arrays[split]) for split in SPLITS}
     if examples is not None:
-        name = f"{name}-{examples}"
         splits = {
-            split: part.take(name, balanced_positions(part.labels, examples))
+            split: part.take(stored, balanced_positions(part.labels, examples))
             for split, part in splits.items()
         }
-    return Dataset(name, info.num_classes, info.class_names, splits)
+    if label_noise is not None:
+        noisy = label_noise.relabel(splits["train"].labels, info.num_classes)
+        splits["train"] = splits["train"].relabelled(noisy)
+    return Dataset(stored, info.num_classes, info.class_names, splits)
 
 
 def is_known(name: str) -> bool:
-    """Whether `load_named` knows the name: that of a dataset, or of a subset of one."""
-    whole, _, examples = name.rpartition("-")
-    return name in DATASETS or (whole in DATASETS and examples.isdecimal())
+    """Whether `load_named` knows the name: that of a dataset, or of one made of it."""
+    return parse_name(name) is not None
 
 
 def load_named(name: str, folder: Path | None = None) -> Dataset:
-    """The dataset, or the subset of one, that is stored as `name`: `mnist5k`, `mnist5k-256`.
+    """The dataset that is stored as `name`: `mnist5k`, `mnist5k-256`, `mnist5k-noise0.4`.
 
     Raises
     ------
     UsageError, DatasetUnavailableError
         As `load_dataset`.
     """
-    if name in DATASETS or not is_known(name):
-        return load_dataset(name, folder=folder)
-    whole, _, examples = name.rpartition("-")
-    return load_dataset(whole, examples=int(examples), folder=folder)
+    stored = parse_name(name) or StoredName(name)
+    return load_dataset(
+        stored.dataset, examples=stored.examples, label_noise=stored.label_noise, folder=folder
+    )
 
 
 def load_split(
@@ -110,7 +125,9 @@ def load_split(
     examples: int | None = None,
     folder: Path | None = None,
 ) -> ImageSplit:
-    """One split of `load_dataset(name, examples=examples, folder=folder)`.
+    """One split of the dataset called `name`, or of its subset of at most `examples` examples.
+
+    `name` may also be that of a subset or of noisy labels: see `load_named`.
 
     Raises
     ------
@@ -119,6 +136,8 @@ def load_split(
     """
     if split not in SPLITS:
         raise choice_error("split", split, SPLITS)
+    if examples is None:
+        return load_named(name, folder).splits[split]
     return load_dataset(name, examples=examples, folder=folder).splits[split]
 
 

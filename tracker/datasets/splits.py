@@ -1,7 +1,7 @@
 """A dataset in memory: raw pixels and labels of its splits, ready for a DataLoader."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -30,6 +30,8 @@ class ImageSplit:
     """Class of each example [N]."""
     source_positions: NDArray[np.int64]
     """Position of each example in the full split [N]."""
+    original_labels: NDArray[np.int64] | None = None
+    """Class of each example before label noise [N]; None where the labels are the dataset's."""
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
@@ -44,6 +46,8 @@ class ImageSplit:
         object.__setattr__(self, "images", _read_only(self.images, np.uint8))
         object.__setattr__(self, "labels", _read_only(self.labels, np.int64))
         object.__setattr__(self, "source_positions", _read_only(self.source_positions, np.int64))
+        if self.original_labels is not None:
+            object.__setattr__(self, "original_labels", _read_only(self.original_labels, np.int64))
 
     def __repr__(self) -> str:
         return f"<{self.dataset}, {self.split} split: {len(self)} images {self.images.shape[1:]}>"
@@ -63,7 +67,12 @@ class ImageSplit:
             self.images[positions],
             self.labels[positions],
             self.source_positions[positions],
+            None if self.original_labels is None else self.original_labels[positions],
         )
+
+    def relabelled(self, labels: NDArray[np.int64]) -> "ImageSplit":
+        """The same pictures under other labels [N]; the ones here become the original ones."""
+        return replace(self, labels=labels, original_labels=self.labels)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -116,6 +116,10 @@ class Block(Base):
     label: Mapped[list[str]] = mapped_column(
         ARRAY(VARBIT), comment="Label of each example as bit planes, least significant first."
     )
+    original_label: Mapped[list[str] | None] = mapped_column(
+        ARRAY(VARBIT),
+        comment="The labels before label noise, as bit planes; NULL where none was changed.",
+    )
 
 
 class Example(Base):
@@ -147,6 +151,9 @@ class Example(Base):
     )
     block: Mapped[int]
     slot: Mapped[int] = mapped_column(comment="Bit of the block's bitmaps that is this example's.")
+    original_label: Mapped[int | None] = mapped_column(
+        comment="Label before label noise; NULL where it is the label."
+    )
 
 
 class Ensemble(Base):

@@ -53,6 +53,7 @@ VIEWS = (
     "counted_run",
     "ensemble_evaluation",
     "outcome",
+    "example_label",
     "run_accuracy",
     "run_progress",
     "tp_block",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from matplotlib.figure import Figure
 from sqlalchemy import Engine
 
-from tracker.datasets import Dataset, is_known, load_dataset, load_named
+from tracker.datasets import Dataset, is_known, load_named
 from tracker.errors import UsageError
 from tracker.plots.agreement import draw_tp_agreement
 from tracker.plots.canvas import WIDTH, check_format, save
@@ -68,9 +68,7 @@ def learning_order(engine: Engine, ensemble: str, split: str = "train") -> Figur
 
 def _pictures(info: EnsembleInfo) -> Dataset:
     """The dataset of an ensemble, with its pictures."""
-    if isinstance(info.spec, EnsembleSpec):
-        return load_dataset(info.spec.dataset, examples=info.spec.examples)
-    if is_known(info.dataset):
+    if isinstance(info.spec, EnsembleSpec) or is_known(info.dataset):
         return load_named(info.dataset)
     raise UsageError(
         f"ensemble {info.ensemble!r} was imported without pictures, which a plot of learning-order "
