@@ -20,7 +20,8 @@ from tracker.deletion import delete_ensemble, give_back_space
 from tracker.ensembles import enqueue_runs
 from tracker.outcomes.layout import plane_count
 from tracker.outcomes.packing import pack_outcomes
-from tracker.outcomes.writer import EvaluationRecord, OutcomeWriter
+from tracker.outcomes.stream import OutcomeWriter
+from tracker.outcomes.writer import EvaluationRecord
 from tracker.registry import RegisteredDataset, register_dataset
 from tracker.runs import claim_run, finish
 from tracker.specs import EnsembleSpec, Recipe, Span

@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from tracker import runs
 from tracker.errors import DatabaseUnavailableError, DatasetMismatchError, RunLostError
-from tracker.outcomes.writer import OutcomeWriter, drop_orphaned_summaries
+from tracker.outcomes.stream import OutcomeWriter
+from tracker.outcomes.writer import drop_orphaned_summaries
 from tracker.registry import get_dataset
 from tracker.settings import Settings
 from workers.data import TensorDataset, load_tensors

@@ -29,7 +29,8 @@ from tests.support.views import assert_rows, read
 from tracker import runs
 from tracker.errors import ReplayError, RunLostError
 from tracker.outcomes.layout import Layout
-from tracker.outcomes.writer import OutcomeWriter, record_evaluation
+from tracker.outcomes.stream import OutcomeWriter
+from tracker.outcomes.writer import EvaluationRecord, record_evaluations
 from tracker.runs import Claim
 
 PATIENCE = 10.0
@@ -71,9 +72,19 @@ def layout() -> Layout:
 
 def evaluations(engine: Engine) -> list[int]:
     """Ordinals in the order in which they were recorded."""
+    return [ordinal for transaction in transactions(engine) for ordinal in transaction]
+
+
+def transactions(engine: Engine) -> list[list[int]]:
+    """The same, those of one transaction together, ascending."""
     with engine.connect() as connection:
         return list(
-            connection.scalars(text("SELECT evaluation FROM evaluation ORDER BY recorded_at"))
+            connection.scalars(
+                text(
+                    "SELECT array_agg(evaluation ORDER BY evaluation) FROM evaluation "
+                    "GROUP BY recorded_at ORDER BY recorded_at"
+                )
+            )
         )
 
 
@@ -219,7 +230,7 @@ def test_truncated_outcomes_are_refused_whole(engine: Engine, claim: Claim) -> N
     whole = STORY.evaluation_record(0, 0)
     short = replace(whole, packed=whole.packed[:, :-1])
     with pytest.raises(psycopg.Error), engine.begin() as connection:
-        record_evaluation(connection, claim, layout(), short)
+        record_evaluations(connection, claim, layout(), [short])
     assert evaluations(engine) == []
 
 
@@ -290,13 +301,17 @@ def test_leaving_waits_until_everything_is_written(engine: Engine, claim: Claim)
     assert evaluations(engine) == [0]
 
 
-@pytest.mark.parametrize("depth", [1, 2])
-def test_training_waits_for_a_slow_database(engine: Engine, claim: Claim, depth: int) -> None:
+@pytest.mark.parametrize(("sizes", "held"), [(0, 1), (1, 1), (3, 3), (3.9, 3)])
+def test_training_waits_for_a_slow_database(
+    engine: Engine, claim: Claim, sizes: float, held: int
+) -> None:
+    """What the writer holds is bounded by its bytes, but one evaluation always has room."""
     told = story(evaluations=8)
     handed_over: list[int] = []
+    limit = int(sizes * told.evaluation_record(0, 0).nbytes)
 
     def train() -> None:
-        with OutcomeWriter(engine, claim, layout(), depth) as writer:
+        with OutcomeWriter(engine, claim, layout(), limit) as writer:
             for evaluation in range(8):
                 writer.put(told.evaluation_record(0, evaluation))
                 handed_over.append(evaluation)
@@ -304,10 +319,9 @@ def test_training_waits_for_a_slow_database(engine: Engine, claim: Claim, depth:
     with locked_run(engine, claim):
         thread = threading.Thread(target=train)
         thread.start()
-        # One is being written, `depth` wait in the queue, and the next `put` waits too.
-        wait_for(lambda: len(handed_over) == 1 + depth and blocked_sessions(engine) == 1)
+        wait_for(lambda: len(handed_over) == held and blocked_sessions(engine) == 1)
         time.sleep(0.1)
-        assert len(handed_over) == 1 + depth
+        assert len(handed_over) == held
     thread.join(PATIENCE)
     assert handed_over == evaluations(engine) == list(range(8))
 
@@ -343,12 +357,14 @@ def test_nothing_is_written_after_an_error(engine: Engine, claim: Claim) -> None
         connection.execute(
             text("ALTER TABLE evaluation ADD CONSTRAINT not_one CHECK (evaluation <> 1)")
         )
-    writer = OutcomeWriter(engine, claim, layout(), depth=4)
+    writer = OutcomeWriter(engine, claim, layout())
     with locked_run(engine, claim):
         for evaluation in (1, 2, 3):
             writer.put(STORY.evaluation_record(0, evaluation))
     with pytest.raises(DBAPIError, match="not_one"):
         writer.close()
+    with pytest.raises(DBAPIError, match="not_one"):
+        writer.put(STORY.evaluation_record(0, 2))
     assert evaluations(engine) == [0]
 
 
@@ -396,3 +412,108 @@ def test_no_thread_is_left(engine: Engine, claim: Claim) -> None:
     with OutcomeWriter(engine, claim, layout()):
         assert threading.active_count() == before + 1
     assert threading.active_count() == before
+
+
+# --- evaluations that come faster than transactions -----------------------------------------------
+
+
+def write_together(
+    engine: Engine, claim: Claim, first: EvaluationRecord, *group: EvaluationRecord
+) -> None:
+    """Hand over `first`, and a group while it is being written."""
+    with OutcomeWriter(engine, claim, layout()) as writer, locked_run(engine, claim):
+        writer.put(first)
+        wait_for(lambda: blocked_sessions(engine) == 1)
+        for told in group:
+            writer.put(told)
+
+
+def test_what_waits_is_written_together(engine: Engine, claim: Claim, ensemble: Recorded) -> None:
+    told = [STORY.evaluation_record(0, evaluation) for evaluation in range(4)]
+    write_together(engine, claim, *told)
+    assert transactions(engine) == [[0], [1, 2, 3]]
+    with engine.connect() as connection:
+        assert_rows("outcome", read(connection, "outcome", STORY.name), reference.outcome(ensemble))
+
+
+def test_a_group_of_which_some_are_recorded_writes_the_others(
+    engine: Engine, claim: Claim, ensemble: Recorded
+) -> None:
+    with engine.begin() as connection:
+        write(connection, claim, STORY, 0, 2)
+    told = [STORY.evaluation_record(0, evaluation) for evaluation in range(4)]
+    write_together(engine, claim, *told)
+    assert transactions(engine) == [[2], [0], [1, 3]]
+    with engine.connect() as connection:
+        assert_rows("outcome", read(connection, "outcome", STORY.name), reference.outcome(ensemble))
+
+
+def test_a_differing_replay_in_a_group_is_refused(engine: Engine, claim: Claim) -> None:
+    with engine.begin() as connection:
+        write(connection, claim, STORY, 0, 2)
+    first, one, two, three = (STORY.evaluation_record(0, number) for number in range(4))
+    other = replace(two, packed=one.packed)
+    with pytest.raises(ReplayError, match="evaluation 2 differs"):
+        write_together(engine, claim, first, one, other, three)
+    assert evaluations(engine) == [2, 0, 1]
+
+
+def test_an_evaluation_twice_in_a_group_is_a_replay(engine: Engine, claim: Claim) -> None:
+    first, one, two, _ = (STORY.evaluation_record(0, number) for number in range(4))
+    write_together(engine, claim, first, one, one, two)
+    assert transactions(engine) == [[0], [1, 2]]
+
+
+def test_the_second_of_a_group_that_differs_is_refused(engine: Engine, claim: Claim) -> None:
+    first, one, two, _ = (STORY.evaluation_record(0, number) for number in range(4))
+    with pytest.raises(ReplayError, match="evaluation 1 differs"):
+        write_together(engine, claim, first, one, replace(two, evaluation=1), two)
+    assert transactions(engine) == [[0], [1]]
+
+
+def test_an_error_in_a_group_keeps_what_came_before(engine: Engine, claim: Claim) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text("ALTER TABLE evaluation ADD CONSTRAINT not_two CHECK (evaluation <> 2)")
+        )
+    told = [STORY.evaluation_record(0, evaluation) for evaluation in range(4)]
+    with pytest.raises(DBAPIError, match="not_two"):
+        write_together(engine, claim, *told)
+    assert evaluations(engine) == [0, 1]
+
+
+def test_a_group_that_is_fenced_out_writes_nothing(engine: Engine, claim: Claim) -> None:
+    writer = OutcomeWriter(engine, claim, layout())
+    with engine.begin() as connection:
+        take_away(connection, claim)
+        for evaluation in range(3):
+            writer.put(STORY.evaluation_record(0, evaluation))
+    with pytest.raises(RunLostError):
+        writer.flush()
+    with pytest.raises(RunLostError):
+        writer.close()
+    assert evaluations(engine) == []
+
+
+def test_cancelling_is_noticed_in_a_group(engine: Engine, claim: Claim) -> None:
+    with OutcomeWriter(engine, claim, layout()) as writer:
+        with engine.connect() as connection:
+            runs.request_cancel(connection, [claim.run_id])
+            for evaluation in range(3):
+                writer.put(STORY.evaluation_record(0, evaluation))
+            assert not writer.cancel_requested
+            connection.commit()
+        writer.flush()
+        assert writer.cancel_requested
+    assert evaluations(engine) == [0, 1, 2]
+
+
+def test_flushing_waits_until_everything_is_committed(engine: Engine, claim: Claim) -> None:
+    with OutcomeWriter(engine, claim, layout()) as writer:
+        writer.flush()
+        for evaluation in range(3):
+            writer.put(STORY.evaluation_record(0, evaluation))
+        writer.flush()
+        assert evaluations(engine) == [0, 1, 2]
+        writer.put(STORY.evaluation_record(0, 3))
+    assert evaluations(engine) == [0, 1, 2, 3]

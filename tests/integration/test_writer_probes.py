@@ -13,7 +13,7 @@ from tests.support.ensembles import LAYERS, Story, add_ensemble, block_size, cla
 from tracker.errors import ReplayError
 from tracker.outcomes.layout import Layout
 from tracker.outcomes.probes import GroupAccuracy, ProbeRecord, pack_depths, probe_checksum
-from tracker.outcomes.writer import record_evaluation
+from tracker.outcomes.writer import record_evaluations
 from tracker.runs import Claim
 
 RNG = np.random.default_rng(5)
@@ -49,7 +49,7 @@ def probes(evaluation: int) -> ProbeRecord:
 def write(engine: Engine, claim: Claim, evaluation: int, **changes: Any) -> None:
     told = replace(STORY.evaluation_record(0, evaluation), **changes)
     with engine.begin() as connection:
-        record_evaluation(connection, claim, Layout.of(STORY.sizes), told)
+        record_evaluations(connection, claim, Layout.of(STORY.sizes), [told])
 
 
 def stored(connection: Connection, query: str) -> list[tuple[Any, ...]]:

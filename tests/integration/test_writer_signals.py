@@ -14,12 +14,12 @@ from tracker.errors import ReplayError
 from tracker.outcomes.layout import Layout
 from tracker.outcomes.packing import checksum
 from tracker.outcomes.signals import SignalSummary
+from tracker.outcomes.stream import OutcomeWriter
 from tracker.outcomes.writer import (
     EvaluationRecord,
-    OutcomeWriter,
     drop_orphaned_summaries,
-    insert_evaluation,
-    record_evaluation,
+    insert_evaluations,
+    record_evaluations,
 )
 from tracker.runs import Claim
 
@@ -62,9 +62,9 @@ def summary(covers: int) -> SignalSummary:
     return SignalSummary(covers, np.arange(EXAMPLES) + covers / 4, np.full(EXAMPLES, covers / 8))
 
 
-def write(engine: Engine, claim: Claim, told: EvaluationRecord) -> None:
+def write(engine: Engine, claim: Claim, *told: EvaluationRecord) -> None:
     with engine.begin() as connection:
-        record_evaluation(connection, claim, Layout.of(STORY.sizes), told)
+        record_evaluations(connection, claim, Layout.of(STORY.sizes), told)
 
 
 def stored(connection: Connection, query: str) -> list[tuple[Any, ...]]:
@@ -158,6 +158,19 @@ def test_later_summaries_take_the_place_of_earlier_ones(engine: Engine, claim: C
     assert [row[:3] for row in summaries(engine)] == [("loss", 1, 5), ("margin", 3, 5)]
 
 
+def test_a_group_is_written_as_its_members_one_by_one(engine: Engine, claim: Claim) -> None:
+    silent = record(2, signals={})
+    more = {"margin": summary(3), "loss": summary(1)}
+    write(engine, claim, record(1, covers=1), silent, record(3, summaries=more), record(4))
+    with engine.connect() as connection:
+        rows = stored(
+            connection,
+            "SELECT evaluation, signal, count(*) FROM signal_block GROUP BY 1, 2 ORDER BY 1, 2",
+        )
+    assert rows == [(ordinal, name, 5) for ordinal in (1, 3, 4) for name in ("confidence", "loss")]
+    assert [row[:3] for row in summaries(engine)] == [("loss", 1, 5), ("margin", 3, 5)]
+
+
 def test_summaries_of_a_repeated_attempt_wait_until_they_cover_more(
     engine: Engine, claim: Claim
 ) -> None:
@@ -208,8 +221,8 @@ def test_an_evaluation_is_inserted_once_and_has_a_checksum(engine: Engine, claim
     told, other = record(covers=1), record(covers=2, signals={"el2n": numbers(3)})
     with engine.begin() as connection:
         layout = Layout.of(STORY.sizes)
-        assert insert_evaluation(connection, claim.run_id, layout, told) is True
-        assert insert_evaluation(connection, claim.run_id, layout, other) is False
+        assert insert_evaluations(connection, claim.run_id, layout, [told]) == []
+        assert insert_evaluations(connection, claim.run_id, layout, [other]) == [other]
         [[found]] = stored(connection, "SELECT checksum FROM evaluation")
         names = stored(connection, "SELECT DISTINCT signal FROM signal_block ORDER BY signal")
     assert bytes(found) == checksum(told.packed)

@@ -26,7 +26,7 @@ from tracker.db.migrate import HEAD, current_revision, ensure_current, script_he
 from tracker.db.models import Base
 from tracker.db.schema import FUNCTIONS, VIEWS, schema_scripts, sql_text
 from tracker.errors import SchemaMismatchError
-from tracker.outcomes.writer import insert_evaluation
+from tracker.outcomes.writer import insert_evaluations
 
 FOLDER = Path(migrations.__file__).parent
 REVISIONS = sorted(FOLDER.glob("versions/[0-9]*.py"))
@@ -288,7 +288,7 @@ def test_runs_of_the_first_revision_go_on(empty_engine: Engine) -> None:
             for evaluation in story.recorded[run][2:]:
                 outcomes = story.evaluation_record(run, evaluation)
                 layout = first_revision.layout_of(story)
-                assert insert_evaluation(connection, run_id, layout, outcomes)
+                assert insert_evaluations(connection, run_id, layout, [outcomes]) == []
         for view in ONE_ENSEMBLE:
             check(connection, view, recorded)
 

@@ -23,7 +23,7 @@ from tracker.outcomes.layout import Layout, plane_count
 from tracker.outcomes.packing import pack_outcomes, pack_planes
 from tracker.outcomes.probes import GroupAccuracy, ProbeRecord, pack_depths
 from tracker.outcomes.signals import SignalSummary
-from tracker.outcomes.writer import EvaluationRecord, record_evaluation
+from tracker.outcomes.writer import EvaluationRecord, record_evaluations
 from tracker.registry import register_dataset
 from tracker.runs import Claim, claim_run, finish
 from tracker.specs import EnsembleSpec, Recipe, Span
@@ -340,9 +340,9 @@ def record(connection: Connection, story: Story) -> Recorded:
 
 
 def write(connection: Connection, claim: Claim, story: Story, run: int, evaluation: int) -> bool:
-    """Write one evaluation; see `record_evaluation`."""
+    """Write one evaluation; see `record_evaluations`."""
     evaluation_record = story.evaluation_record(run, evaluation)
-    return record_evaluation(connection, claim, layout_of(story), evaluation_record)
+    return record_evaluations(connection, claim, layout_of(story), [evaluation_record])
 
 
 def _end(connection: Connection, claim: Claim, state: str) -> None:

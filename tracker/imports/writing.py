@@ -17,7 +17,7 @@ from tracker.imports.trajectories import Outcomes, Trajectories, check_numbers, 
 from tracker.outcomes.layout import plane_count
 from tracker.outcomes.packing import pack_planes
 from tracker.outcomes.statistics import RunningStatistics
-from tracker.outcomes.writer import EvaluationRecord, insert_evaluation
+from tracker.outcomes.writer import EvaluationRecord, insert_evaluations
 from tracker.sources import ImportedSource
 
 Progress = Callable[[int, int], None]
@@ -160,7 +160,7 @@ def _write_runs(
         started = connection.scalar(select(func.clock_timestamp()))
         last = trajectories.runs[run].evaluations[-1]
         for record in _records(stream, trajectories, target, last):
-            insert_evaluation(connection, run_ids[run], target.layout, record)
+            insert_evaluations(connection, run_ids[run], target.layout, [record])
             done += 1
             progress(done, total)
         connection.execute(

@@ -76,6 +76,11 @@ class ProbeRecord:
         """BLAKE2b-128 of all its bitmaps: what `probed_evaluation.checksum` holds."""
         return probe_checksum(self.packed, self.votes)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of its arrays."""
+        return self.packed.nbytes + (0 if self.votes is None else self.votes.nbytes)
+
 
 def probe_checksum(packed: NDArray[np.uint8], votes: NDArray[np.uint8] | None) -> bytes:
     """BLAKE2b-128 of the bitmaps of depths, and of those of votes where there are any."""

@@ -1,14 +1,13 @@
-"""Writing evaluations: each in one transaction, behind a fence, from a thread of its own."""
+"""Writing evaluations: each whole, within one transaction, behind a fence."""
 
-import queue
-import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from tracker.db.models import Evaluation, OutcomeBlock, SignalBlock
@@ -54,13 +53,21 @@ class EvaluationRecord:
     probes: ProbeRecord | None = None
     """What k-NN probes say, where the evaluation was probed."""
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of its arrays and, roughly, of everything around them."""
+        signals = sum(values.nbytes for values in self.signals.values())
+        summaries = sum(one.mean.nbytes + one.deviation.nbytes for one in self.summaries.values())
+        probes = 0 if self.probes is None else self.probes.nbytes
+        return 1024 + self.packed.nbytes + signals + summaries + probes
 
-def record_evaluation(
-    connection: Connection, claim: Claim, layout: Layout, record: EvaluationRecord
+
+def record_evaluations(
+    connection: Connection, claim: Claim, layout: Layout, records: Sequence[EvaluationRecord]
 ) -> bool:
-    """Write one evaluation within the caller's transaction; True if cancelling was asked for.
+    """Write evaluations within the caller's transaction; True if cancelling was asked for.
 
-    Writing it again checks that it says the same, and writes nothing but summaries that cover
+    Writing one again checks that it says the same, and writes nothing but summaries that cover
     more than the run's.
 
     Raises
@@ -68,10 +75,10 @@ def record_evaluation(
     RunLostError
         If the attempt no longer holds the run.
     ReplayError
-        If the evaluation is already recorded with other outcomes, signals or probes.
+        If an evaluation is already recorded with other outcomes, signals or probes.
     """
     cancel = fence(connection, claim)
-    if not insert_evaluation(connection, claim.run_id, layout, record):
+    for record in insert_evaluations(connection, claim.run_id, layout, records):
         _check_outcomes(connection, claim, layout, record)
         _check_signals(connection, claim, layout, record)
         _check_probes(connection, claim, record)
@@ -79,39 +86,58 @@ def record_evaluation(
     return cancel
 
 
-def insert_evaluation(
-    connection: Connection, run_id: int, layout: Layout, record: EvaluationRecord
-) -> bool:
-    """Write one evaluation of a run that nobody else writes; False if it is there already.
+def insert_evaluations(
+    connection: Connection, run_id: int, layout: Layout, records: Sequence[EvaluationRecord]
+) -> list[EvaluationRecord]:
+    """Write evaluations of a run that nobody else writes; those that are there already.
 
     Raises
     ------
     ValueError
         If a signal or summary has not one number an example.
     """
-    created = connection.scalar(
-        insert(Evaluation)
-        .values(
-            run_id=run_id,
-            evaluation=record.evaluation,
-            step=record.step,
-            epoch=record.epoch,
-            train_loss=record.train_loss,
-            checksum=checksum(record.packed),
+    created = set(
+        connection.scalars(
+            insert(Evaluation).on_conflict_do_nothing().returning(Evaluation.evaluation),
+            [
+                {
+                    "run_id": run_id,
+                    "evaluation": record.evaluation,
+                    "step": record.step,
+                    "epoch": record.epoch,
+                    "train_loss": record.train_loss,
+                    "checksum": checksum(record.packed),
+                }
+                for record in records
+            ],
         )
-        .on_conflict_do_nothing()
-        .returning(Evaluation.evaluation)
     )
-    if created is None:
-        return False
-    key = (layout, run_id, record.evaluation)
-    copy_into(connection, _OUTCOMES, copy_rows(*key, record.packed))
-    if record.signals:
-        copy_into(connection, _SIGNALS, signal_rows(*key, record.signals))
-    if record.probes is not None:
-        write_probes(connection, run_id, layout, record.evaluation, record.probes)
-    _write_summaries(connection, run_id, layout, record.summaries)
-    return True
+    new: list[EvaluationRecord] = []
+    old: list[EvaluationRecord] = []
+    for record in records:
+        # Of two with one ordinal, the second is a replay of the first.
+        (new if record.evaluation in created else old).append(record)
+        created.discard(record.evaluation)
+    if new:
+        _copy_evaluations(connection, run_id, layout, new)
+    return old
+
+
+def _copy_evaluations(
+    connection: Connection, run_id: int, layout: Layout, records: Sequence[EvaluationRecord]
+) -> None:
+    """One COPY a table, however many evaluations: each costs round trips of its own."""
+    outcomes = (copy_rows(layout, run_id, one.evaluation, one.packed) for one in records)
+    copy_into(connection, _OUTCOMES, chain.from_iterable(outcomes))
+    if any(one.signals for one in records):
+        signals = (signal_rows(layout, run_id, one.evaluation, one.signals) for one in records)
+        copy_into(connection, _SIGNALS, chain.from_iterable(signals))
+    for one in records:
+        if one.probes is not None:
+            write_probes(connection, run_id, layout, one.evaluation, one.probes)
+    # Later ones take the place of earlier ones.
+    summaries = {name: summary for one in records for name, summary in one.summaries.items()}
+    _write_summaries(connection, run_id, layout, summaries)
 
 
 def drop_orphaned_summaries(connection: Connection, run_id: int) -> None:
@@ -191,74 +217,3 @@ def _replay_error(claim: Claim, record: EvaluationRecord, place: str) -> ReplayE
         f"differs from the recorded one in {place}; training did not repeat "
         "itself (other hardware, thread count or versions?)"
     )
-
-
-class OutcomeWriter:
-    """Writes a run's evaluations in the background, in order.
-
-    At most `depth` evaluations wait: a slow database slows training down and never fills memory.
-    Use as a context manager; leaving it normally waits until everything is written.
-    """
-
-    def __init__(self, engine: Engine, claim: Claim, layout: Layout, depth: int = 2) -> None:
-        self._engine = engine
-        self._claim = claim
-        self._layout = layout
-        self._queue: queue.Queue[EvaluationRecord | None] = queue.Queue(depth)
-        self._error: BaseException | None = None
-        self._cancel = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="outcome-writer", daemon=True)
-        self._thread.start()
-
-    @property
-    def cancel_requested(self) -> bool:
-        """Was the run to be cancelled when its last evaluation was written?"""
-        return self._cancel.is_set()
-
-    def put(self, record: EvaluationRecord) -> None:
-        """Hand over an evaluation; waits while too many are waiting to be written.
-
-        Raises
-        ------
-        Exception
-            Whatever ended the writer: RunLostError, ReplayError, or the database's.
-        """
-        self._raise_error()
-        self._queue.put(record)
-
-    def close(self) -> None:
-        """Wait until everything handed over is written; raises as `put` does."""
-        self._stop()
-        self._raise_error()
-
-    def __enter__(self) -> "OutcomeWriter":
-        return self
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if error is None:
-            self.close()
-        else:
-            self._stop()
-
-    def _stop(self) -> None:
-        if self._thread.is_alive():
-            self._queue.put(None)
-            self._thread.join()
-
-    def _raise_error(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        while (record := self._queue.get()) is not None:
-            # After an error the queue is still emptied, so that `put` cannot wait for ever.
-            if self._error is None:
-                self._write(record)
-
-    def _write(self, record: EvaluationRecord) -> None:
-        try:
-            with self._engine.begin() as connection:
-                if record_evaluation(connection, self._claim, self._layout, record):
-                    self._cancel.set()
-        except BaseException as error:  # raised again in the training thread
-            self._error = error
