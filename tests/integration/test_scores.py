@@ -16,8 +16,14 @@ from tests.support.ensembles import (
 )
 from tracker import CurriculumSampler
 from tracker.curriculum.identity import check_dataset
-from tracker.curriculum.order import EASIER, NEVER_IF_NULL
-from tracker.curriculum.scores import StoredSplit, read_examples, read_scores, read_split
+from tracker.curriculum.scores import (
+    EASIER,
+    NEVER_IF_NULL,
+    StoredSplit,
+    read_examples,
+    read_scores,
+    read_split,
+)
 from tracker.datasets import ImageSplit
 from tracker.errors import DatasetMismatchError, NotFoundError, UsageError
 

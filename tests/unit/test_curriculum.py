@@ -10,15 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracker.curriculum.order import (
-    EASIER,
-    ORDERS,
-    RANKING_STREAM,
-    easier,
-    epoch_indices,
-    rank_examples,
-)
+from tracker.curriculum.description import Curriculum
+from tracker.curriculum.growth import make_pacing
+from tracker.curriculum.order import ORDERS, RANKING_STREAM, rank_examples
 from tracker.curriculum.pacing import PACING, pool_size
+from tracker.curriculum.plan import Examples, Ranking, plan_epoch
+from tracker.curriculum.scores import EASIER, easier
 from tracker.errors import UsageError
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)
@@ -30,6 +27,19 @@ sizes = st.integers(1, 10_000)
 seeds = st.integers(0, 2**31 - 1)
 shares = st.floats(0, 1)
 pacings = st.sampled_from(sorted(PACING))
+
+
+def epoch_indices(ranking: np.ndarray, pool: int, seed: int, epoch: int) -> np.ndarray:
+    """One epoch whose pool is the first `pool` of a ranking."""
+    pacing = make_pacing([(pool + 0.5) / len(ranking)])
+    plan = plan_epoch(
+        Curriculum(epochs=1, seed=seed, pacing=pacing),
+        Examples(np.zeros(len(ranking))),
+        epoch,
+        Ranking(ranking, None),
+    )
+    assert plan.pool == pool
+    return plan.indices
 
 
 def exact_pool(pacing: str, t: int, total: int, n: int, grow: str, start: str) -> int:
@@ -255,7 +265,7 @@ def test_only_the_sampler_imports_torch() -> None:
     code = (
         "import sys, tracker, tracker.curriculum\n"
         "import tracker.curriculum.identity, tracker.curriculum.order\n"
-        "import tracker.curriculum.pacing, tracker.curriculum.scores\n"
+        "import tracker.curriculum.pacing, tracker.curriculum.scores, tracker.curriculum.plan\n"
         "assert 'torch' not in sys.modules\n"
         "assert not hasattr(tracker, 'sampler') and not hasattr(tracker.curriculum, 'nothing')\n"
         "from tracker import CurriculumSampler as one\n"

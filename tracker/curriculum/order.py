@@ -15,21 +15,13 @@ Indices = NDArray[np.int64]
 RANKING_STREAM = (0, 1)
 """Third word 1: apart from every epoch's stream, since (seed, epoch) reads as (seed, epoch, 0)."""
 
-EASIER: dict[str, Literal["high", "low"]] = {
-    "accessibility": "high",
-    "rank": "low",
-    "mean_learned": "low",
-    "median_learned": "low",
-    "first_correct": "low",
-    "last_mistake": "low",
-    "forgetting_events": "low",
-    "never_learned_share": "low",
-    "learned_share": "high",
-}
-"""The scores of the view `learning_order`, and at which end their easy examples are."""
+Easy = Literal["high", "low"]
+"""At which end of a score the easy examples are."""
 
-NEVER_IF_NULL = frozenset({"mean_learned", "median_learned", "first_correct"})
-"""Scores whose NULL means never, later than any evaluation: the hardest of all."""
+EASY_ENDS: tuple[Easy, ...] = ("high", "low")
+
+MISSING = ("last", "first", "drop", "error")
+"""Where examples without a score go: see `rank_examples`."""
 
 
 def _easy_first(ease: Floats, mixed: Indices) -> Indices:
@@ -55,6 +47,9 @@ ORDERS: dict[str, Callable[[Floats, Indices], Indices]] = {
 UNPACED = frozenset({"shuffled"})
 """Orders whose pool is the whole set at every epoch."""
 
+BLIND = frozenset({"random", "shuffled"})
+"""Orders that do not look at the scores."""
+
 
 def check_order(order: str) -> None:
     """`UsageError` with the choices if `order` is not in `ORDERS`."""
@@ -62,27 +57,15 @@ def check_order(order: str) -> None:
         raise choice_error("order", order, ORDERS)
 
 
-def easier(score: str) -> Literal["high", "low"]:
-    """At which end of a score of `learning_order` the easy examples are.
-
-    Raises
-    ------
-    UsageError
-        If `score` is not in `EASIER`; the message lists them.
-    """
-    if not isinstance(score, str) or score not in EASIER:
-        raise choice_error("score", score, EASIER)
-    return EASIER[score]
-
-
 def rank_examples(
-    order: str, scores: ArrayLike, seed: int, easy: Literal["high", "low"] = "high"
+    order: str, scores: ArrayLike, seed: int, easy: Easy = "high", missing: str = "last"
 ) -> Indices:
-    """All examples in the order in which they enter the pool.
+    """The examples in the order in which they enter the pool.
 
     Equal scores (accessibility has many) are ordered by a random permutation that depends on
     `seed` alone, so that neither the position nor the class of an example favours it. Missing
-    scores (NaN) come last, in random order, whether easy or hard examples come first.
+    scores (NaN) come last or first, in random order, whether easy or hard examples come first;
+    `random` and `shuffled`, which do not look at scores, leave them where they are.
 
     Parameters
     ----------
@@ -94,43 +77,75 @@ def rank_examples(
         From 0 to 2^31 - 1.
     easy
         `high` if a higher score means an easier example.
+    missing
+        What becomes of examples without a score: `last`, `first`, `drop` (they are left out),
+        `error`.
 
     Returns
     -------
-    int64 array, shape (N,): a permutation of 0..N-1.
+    int64 array, shape (N,) or, of `drop`, (M,): indices, each once.
 
     Raises
     ------
     UsageError
-        If `order` is unknown or `seed` out of range.
+        If an option is unknown, `seed` out of range, or a score is missing and that is an error.
     """
     check_order(order)
+    if easy not in EASY_ENDS:
+        raise choice_error("easy", easy, EASY_ENDS)
+    if missing not in MISSING:
+        raise choice_error("missing", missing, MISSING)
     ease = np.asarray(scores, dtype=np.float64)
     if easy == "low":
         ease = -ease
     mixed = _generator(seed, *RANKING_STREAM).permutation(len(ease))
-    return ORDERS[order](ease, mixed)
+    ranking = ORDERS[order](ease, mixed)
+    return _place_missing(ranking, np.isnan(ease), missing, blind=order in BLIND)
 
 
-def epoch_indices(ranking: Indices, pool: int, seed: int, epoch: int) -> Indices:
-    """One epoch: the first `pool` of `ranking` in an order fresh for each (seed, epoch).
+def _place_missing(
+    ranking: Indices, absent: NDArray[np.bool_], missing: str, *, blind: bool
+) -> Indices:
+    count = int(absent.sum())
+    if not count:
+        return ranking
+    if missing == "error":
+        raise UsageError(
+            f"{count} of {len(absent)} scores are missing, first at position {absent.argmax()}: "
+            f"choose missing='last', 'first' or 'drop'"
+        )
+    if missing == "drop":
+        return ranking[~absent[ranking]]
+    # They are last as ranked: NumPy sorts NaN to the end.
+    return np.roll(ranking, count) if missing == "first" and not blind else ranking
+
+
+def round_robin(ranking: Indices, labels: Indices) -> Indices:
+    """The ranking balanced over classes: the first of each class, then the second of each, ...
+
+    Within a round the order is that of `ranking`; a class whose examples are used up drops out
+    (Hacohen & Weinshall 2019, which takes classes in turn as well).
 
     Parameters
     ----------
     ranking
-        Indices of examples, first to enter the pool first, shape (N,): see `rank_examples`.
-    pool
-        Number of examples of this epoch, at most N.
-    seed
-        From 0 to 2^31 - 1.
-    epoch
-        From 0.
-
-    Returns
-    -------
-    int64 array, shape (pool,): each index once.
+        Indices of examples, shape (M,).
+    labels
+        Class of each example, shape (N,).
     """
-    return _generator(seed, epoch).permutation(ranking[:pool])
+    classes = labels[ranking]
+    by_class = np.argsort(classes, kind="stable")
+    ordered = classes[by_class]
+    begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    sizes = np.diff(np.r_[begins, len(ordered)])
+    turn = np.empty(len(ranking), dtype=np.int64)
+    turn[by_class] = np.arange(len(ranking)) - np.repeat(begins, sizes)
+    return ranking[np.argsort(turn, kind="stable")]
+
+
+def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
+    """The random numbers of one epoch: another stream for each (seed, epoch)."""
+    return _generator(seed, epoch)
 
 
 def _generator(seed: int, *stream: int) -> np.random.Generator:

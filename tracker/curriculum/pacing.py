@@ -1,7 +1,8 @@
-"""How fast the pool of training examples grows: the pacing functions.
+"""How fast the pool of training examples grows: the pacing functions of x = t/(aT).
 
 Formulas: Wu, Dyer and Neyshabur, "When Do Curricula Work?", ICLR 2021; `single-step`: Hacohen
 and Weinshall, "On the Power of Curriculum Learning in Training Deep Networks", ICML 2019.
+`tracker.curriculum.growth` has those that do not depend on the length of training.
 """
 
 import math
@@ -70,10 +71,15 @@ def check_pacing(pacing: str, grow: float, start: float) -> None:
     """
     if pacing not in PACING:
         raise choice_error("pacing", pacing, PACING)
-    if not 0 <= start <= 1:
+    check_start_and_grow(start, grow)
+
+
+def check_start_and_grow(start: float | None, grow: float | None) -> None:
+    """Refuse parameters out of range; None is not looked at."""
+    if start is not None and not 0 <= start <= 1:
         raise UsageError(f"start must lie between 0 and 1 (a share of the examples), got {start}")
     # Wu et al. also train with a = 1.6, so that the pool never becomes the whole set.
-    if not (grow >= 0 and math.isfinite(grow)):
+    if grow is not None and not (grow >= 0 and math.isfinite(grow)):
         raise UsageError(f"grow must be at least 0 (a share of the training), got {grow}")
 
 
@@ -117,5 +123,9 @@ def pool_size(pacing: str, t: float, total: float, n: int, grow: float, start: f
     if t >= end * (1 - TOLERANCE):
         return n
     first = start * n
-    size = first + (n - first) * PACING[pacing](t / end)
-    return min(max(math.floor(size + n * TOLERANCE), 1), n)
+    return clamp(first + (n - first) * PACING[pacing](t / end), n)
+
+
+def clamp(size: float, n: int) -> int:
+    """`size` rounded down, as the decimal that was meant, in [1, n]."""
+    return math.floor(min(max(size + n * TOLERANCE, 1), n))

@@ -11,10 +11,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import Sampler
 
+from tracker.curriculum.description import Curriculum
+from tracker.curriculum.growth import make_pacing
 from tracker.curriculum.identity import check_dataset
-from tracker.curriculum.order import UNPACED, check_order, easier, epoch_indices, rank_examples
-from tracker.curriculum.pacing import check_pacing, pool_size
-from tracker.curriculum.scores import read_scores, read_split
+from tracker.curriculum.order import UNPACED, check_order
+from tracker.curriculum.plan import Examples, epoch_length, epoch_segments, make_ranking, plan_epoch
+from tracker.curriculum.scores import easier, read_scores, read_split
 from tracker.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,8 +63,8 @@ class CurriculumSampler(Sampler[int]):
 
     Attributes
     ----------
-    ranking : int64 array, shape (N,)
-        All examples in the order in which they enter the pool.
+    curriculum
+        Its parameters, frozen.
 
     Raises
     ------
@@ -90,10 +92,14 @@ class CurriculumSampler(Sampler[int]):
         engine: "Engine | None" = None,
     ) -> None:
         check_order(order)
-        check_pacing(pacing, grow, start)
-        easy = easier(score)
-        if epochs < 1:
-            raise UsageError(f"epochs must be at least 1, got {epochs}")
+        paced = make_pacing(pacing, epochs, start=start, grow=grow)
+        self.curriculum = Curriculum(
+            epochs=epochs,
+            seed=seed,
+            order=order,
+            easy=easier(score),
+            pacing=None if order in UNPACED else paced,
+        )
         if ensemble is not None and scores is None:
             check_dataset(dataset, read_split(ensemble, split, engine), engine)
             values = read_scores(ensemble, score, split, engine)
@@ -102,14 +108,14 @@ class CurriculumSampler(Sampler[int]):
         else:
             given = "neither" if ensemble is None else "both"
             raise UsageError(f"give exactly one of ensemble and scores, got {given}")
-        self.ranking = rank_examples(order, values, seed, easy)
-        self.order = order
-        self.pacing = pacing
-        self.start = start
-        self.grow = grow
-        self.epochs = epochs
-        self.seed = seed
+        self._examples = Examples(values)
+        self._ranking = make_ranking(self.curriculum, self._examples)
         self.epoch = 0
+
+    @property
+    def ranking(self) -> NDArray[np.int64]:
+        """All examples in the order in which they enter the pool, shape (N,)."""
+        return self._ranking.indices
 
     def set_epoch(self, epoch: int) -> None:
         """Make `epoch` (from 0) the one that is iterated next; the pacing's t."""
@@ -120,19 +126,17 @@ class CurriculumSampler(Sampler[int]):
     @property
     def pool_size(self) -> int:
         """Number of examples in the current epoch's pool."""
-        n = len(self.ranking)
-        if self.order in UNPACED:
-            return n
-        return pool_size(self.pacing, self.epoch, self.epochs, n, self.grow, self.start)
+        return epoch_segments(self.curriculum, len(self._ranking), self.epoch)[-1].pool
 
     def __len__(self) -> int:
-        """Number of examples of the current epoch: its pool's size."""
-        return self.pool_size
+        """Number of examples of the current epoch."""
+        return epoch_length(self.curriculum, len(self._ranking), self.epoch)
 
     def __iter__(self) -> Iterator[int]:
         """The current epoch's indices, each once."""
+        plan = plan_epoch(self.curriculum, self._examples, self.epoch, self._ranking)
         # A list of Python integers: datasets may not take NumPy's.
-        return iter(epoch_indices(self.ranking, self.pool_size, self.seed, self.epoch).tolist())
+        return iter(plan.indices.tolist())
 
 
 def _own_scores(dataset: Sized, scores: ArrayLike | torch.Tensor) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Double, Integer, Text, cast, column, func, select, table
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from tracker.curriculum.order import EASIER, NEVER_IF_NULL, easier
+from tracker.curriculum.order import Easy
 from tracker.datasets.pictureless import is_pictureless
 from tracker.db.models import Ensemble, Example, Split
 from tracker.ensembles import unknown_ensemble
@@ -16,6 +16,22 @@ from tracker.errors import UsageError, choice_error
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
+
+EASIER: dict[str, Easy] = {
+    "accessibility": "high",
+    "rank": "low",
+    "mean_learned": "low",
+    "median_learned": "low",
+    "first_correct": "low",
+    "last_mistake": "low",
+    "forgetting_events": "low",
+    "never_learned_share": "low",
+    "learned_share": "high",
+}
+"""The scores of the view `learning_order`, and at which end their easy examples are."""
+
+NEVER_IF_NULL = frozenset({"mean_learned", "median_learned", "first_correct"})
+"""Scores whose NULL means never, later than any evaluation: the hardest of all."""
 
 LEARNING_ORDER = table(
     "learning_order",
@@ -37,6 +53,19 @@ class StoredSplit:
     """N: number of examples."""
     fingerprint: str
     """See `tracker.datasets.identity.split_fingerprint`."""
+
+
+def easier(score: str) -> Easy:
+    """At which end of a score of `learning_order` the easy examples are.
+
+    Raises
+    ------
+    UsageError
+        If `score` is not in `EASIER`; the message lists them.
+    """
+    if not isinstance(score, str) or score not in EASIER:
+        raise choice_error("score", score, EASIER)
+    return EASIER[score]
 
 
 def read_split(ensemble: str, split: str = "train", engine: "Engine | None" = None) -> StoredSplit:
@@ -71,7 +100,7 @@ def read_scores(
     ensemble
         Name of the ensemble.
     score
-        A column of the view `learning_order`: see `tracker.curriculum.order.EASIER`.
+        A column of the view `learning_order`: one of `EASIER`.
     split
         Split of the ensemble's dataset.
     engine
