@@ -44,8 +44,8 @@ def default_name(spec: EnsembleSpec) -> str:
         parts.append(f"every{spec.recording.every}")
     if spec.recording.initial:
         parts.append("initial")
-    if spec.recording.signals:
-        parts.append("+".join(spec.recording.signals))
+    if spec.recording.named:
+        parts.append("+".join(spec.recording.named))
     return "-".join(part.replace("_", "") for part in parts)
 
 

@@ -20,7 +20,7 @@ from pydantic import (
 from tracker.datasets.names import StoredName
 from tracker.datasets.noise import LabelNoise
 from tracker.errors import UsageError, choice_error
-from tracker.outcomes.signals import check_signals
+from tracker.outcomes.signals import OUTPUTS, check_signals
 
 SPAN_PATTERN = re.compile(r"(\d+)\s*(epochs?|steps?)")
 MAX_SEED = 2**31 - 1
@@ -132,6 +132,16 @@ class Recording(Frozen):
         exclude_if=lambda signals: not signals,
         description="Signals of every example at every evaluation, sorted, each once.",
     )
+    outputs: bool = Field(
+        default=False,
+        exclude_if=lambda outputs: not outputs,
+        description="Softmax outputs of every example at the last evaluation.",
+    )
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """What is recorded besides the predicted classes, as `--record` names it."""
+        return (*self.signals, *([OUTPUTS] if self.outputs else []))
 
 
 class EnsembleSpec(Frozen):

@@ -67,19 +67,30 @@ def measure(logits: Tensor, labels: Tensor, signals: Sequence[str]) -> Tensor:
 
 @torch.inference_mode()
 def predict(
-    network: nn.Module, split: TensorSplit, num_classes: int, signals: Sequence[str]
-) -> tuple[Tensor, Tensor]:
-    """Predicted class int64 [N], ties going to the lowest, and signals float32 [S, N], of a split.
+    network: nn.Module,
+    split: TensorSplit,
+    num_classes: int,
+    signals: Sequence[str],
+    outputs: bool = False,
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """What a network says of a split: one forward pass.
 
-    One forward pass, in memory that does not grow with the split.
+    Returns
+    -------
+    tuple
+        Predicted class int64 [N], ties going to the lowest; signals float32 [S, N]; softmax outputs
+        if asked for, float32 [some, K] each and on the CPU, since all of them may be more than the
+        device has room for.
     """
     some = SCORING_BATCH * max(1, MEASURED_LOGITS // (SCORING_BATCH * num_classes))
-    predicted, measured = [], []
+    predicted, measured, said = [], [], []
     for images, labels in zip(split.images.split(some), split.labels.split(some), strict=True):
         logits = torch.cat([network(batch) for batch in images.split(SCORING_BATCH)])
         predicted.append(logits.argmax(1))
         measured.append(measure(logits, labels, signals))
-    return torch.cat(predicted), torch.cat(measured, 1)
+        if outputs:
+            said.append(logits.float().softmax(1).cpu())
+    return torch.cat(predicted), torch.cat(measured, 1), said
 
 
 def pack(predicted: Tensor, labels: Tensor, planes: int) -> Tensor:
@@ -102,20 +113,29 @@ class Scores:
     """Packed outcomes of all splits, uint8 [1 + planes, bytes]."""
     signals: Mapping[str, NDArray[np.float32]]
     """Each signal that was asked for, float32 [X]."""
+    outputs: NDArray[np.float32] | None
+    """Softmax outputs, float32 [X, K]; None if they were not asked for."""
 
 
-def score(network: nn.Module, data: TensorDataset, signals: Sequence[str]) -> Scores:
-    """Score all splits: two arrays leave the device.
+def score(
+    network: nn.Module, data: TensorDataset, signals: Sequence[str], outputs: bool = False
+) -> Scores:
+    """Score all splits: two arrays leave the device, and softmax outputs if asked for.
 
     The network is put into evaluation mode and left as it was.
     """
     training = network.training
     network.eval()
-    packed, measured = [], []
+    packed, measured, said = [], [], []
     for split in data.splits.values():
-        predicted, numbers = predict(network, split, data.num_classes, signals)
+        predicted, numbers, told = predict(network, split, data.num_classes, signals, outputs)
         packed.append(pack(predicted, split.labels, data.planes))
         measured.append(numbers)
+        said += told
     network.train(training)
     values = torch.cat(measured, 1).cpu().numpy()
-    return Scores(torch.cat(packed, 1).cpu().numpy(), dict(zip(signals, values, strict=True)))
+    return Scores(
+        packed=torch.cat(packed, 1).cpu().numpy(),
+        signals=dict(zip(signals, values, strict=True)),
+        outputs=torch.cat(said).numpy() if said else None,
+    )

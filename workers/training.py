@@ -43,11 +43,13 @@ def train(
     def evaluation(mean_loss: float | None) -> EvaluationRecord:
         ordinal = schedule.first_evaluation + state.evaluations
         epoch = state.step / schedule.steps_per_epoch
-        scores = score(network, data, signals)
+        outputs = state.spec.recording.outputs and state.step == schedule.total_steps
+        scores = score(network, data, signals, outputs)
         state.evaluations += 1
         return EvaluationRecord(
-            ordinal, state.step, epoch, mean_loss, scores.packed, scores.signals
-        )
+            ordinal, state.step, epoch, mean_loss, scores.packed, scores.signals,
+            outputs=scores.outputs,
+        )  # fmt: skip
 
     if state.evaluations == 0 and schedule.first_evaluation == 0:
         yield evaluation(None)

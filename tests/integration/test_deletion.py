@@ -32,6 +32,7 @@ STORY = story_of(
     depths=np.arange(3 * 20 * 4).reshape(3, 20, 4) % 5,
     probed=[3],
     votes_told=True,
+    outputs=np.full((3, 20, 3), 1 / 3, np.float32),
     name="unwanted",
 )
 
@@ -52,7 +53,7 @@ def counts(connection: Connection) -> dict[str, int]:
 
 
 def tell(connection: Connection, story: Story) -> None:
-    """The story with signals and summaries, so that every table has rows."""
+    """The story with signals, summaries and a score, so that every table has rows."""
     recorded = record(connection, story)
     values = np.arange(20, dtype=np.float32)
     layout, run_id = Layout.of(story.sizes, 8), recorded.run_ids[0]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 from sqlalchemy import Connection, Engine, select, text, update
 
+from tracker.analysis import analyze
 from tracker.datasets import load_dataset
 from tracker.db.models import Dataset, Run
 from tracker.ensembles import enqueue_runs
@@ -17,6 +18,7 @@ from tracker.registry import register_dataset
 from tracker.runs import Claim, claim_run, request_cancel
 from tracker.settings import Settings
 from tracker.specs import EnsembleSpec, Recording, Span
+from tracker.verification import verify
 from workers.caretaker import Caretaker
 from workers.task import work
 
@@ -54,6 +56,24 @@ def test_a_run_is_trained_recorded_and_complete(
     with engine.connect() as connection:
         outcomes = connection.scalar(text("SELECT count(*) FROM outcome"))
     assert outcomes == 2 * 100, "two evaluations of 50 training and 50 test examples"
+
+
+def test_outputs_are_recorded_when_asked_for_and_compared(
+    engine: Engine, settings: Settings
+) -> None:
+    spec = SPEC.model_copy(update={"recording": Recording(outputs=True)})
+    with engine.begin() as connection:
+        dataset = register_dataset(connection, load_dataset("digits", examples=50))
+        ids = enqueue_runs(connection, "asked", spec, dataset, range(2), settings.queue).added
+    assert [work(engine, settings, run, "here:1") for run in ids] == ["complete"] * 2
+    found = analyze(engine, "asked", "ensemble-agreement")
+    assert (found.runs, found.examples) == (2, 100)
+    assert verify(engine, "asked").problems == []
+    with engine.connect() as connection:
+        [[least, most]] = connection.execute(
+            text("SELECT min(ensemble_agreement), max(ensemble_agreement) FROM ensemble_agreement")
+        )
+    assert 0 < least < most < 0.7
 
 
 def test_every_run_is_summarised_and_signals_recorded_when_asked(

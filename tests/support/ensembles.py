@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, insert, update
 
 from tests.support.bits import bitmap
+from tracker.analysis import compute, find_material, store
 from tracker.datasets import Dataset, ImageSplit
 from tracker.db.models import Ensemble, Run
 from tracker.outcomes import layout
@@ -54,6 +55,9 @@ class Story:
         What is recorded and summarised besides, by name: float32 arrays [R, X, E].
     original_labels
         The labels before label noise [X]; the labels if not given.
+    outputs
+        Softmax outputs at its last evaluation of each run that is not open: float32 [R, X, K].
+        With those of two runs that count, the ensemble is analyzed.
     classes_known
         For each run, or for all of them, if its predicted classes are recorded; else only right
         and wrong are, as in some imported ensembles.
@@ -66,6 +70,7 @@ class Story:
     recorded: Sequence[Sequence[int]]
     states: Sequence[str] = ()
     signals: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    outputs: NDArray[np.float32] | None = None
     classes_known: bool | Sequence[bool] = True
     depths: NDArray[np.int64] | None = None
     probed: Sequence[int] = ()
@@ -145,6 +150,7 @@ class Story:
             signals={name: values[run, :, evaluation] for name, values in self.signals.items()},
             summaries=self.summaries(run) if evaluation == self.recorded[run][-1] else {},
             probes=self.probe_record(run, evaluation) if self.is_probed(run, evaluation) else None,
+            outputs=self.outputs_of(run) if evaluation == self.recorded[run][-1] else None,
         )
 
     def is_probed(self, run: int, evaluation: int) -> bool:
@@ -183,6 +189,17 @@ class Story:
             if self.votes_told
             else None,
         )
+
+    def outputs_of(self, run: int) -> NDArray[np.float32] | None:
+        """Those of a run [X, K] that has any."""
+        ended = self.states[run] in ("complete", "failed") and len(self.recorded[run]) > 0
+        return self.outputs[run] if self.outputs is not None and ended else None
+
+    @property
+    def told_outputs(self) -> list[int]:
+        """The runs whose outputs count."""
+        runs = [run for run in range(self.runs) if self.states[run] != "failed"]
+        return [run for run in runs if self.outputs_of(run) is not None]
 
     def summaries(self, run: int) -> dict[str, SignalSummary]:
         """Each signal over all evaluations that a run has recorded."""
@@ -336,6 +353,10 @@ def record(connection: Connection, story: Story) -> Recorded:
         for evaluation in story.recorded[run]:
             write(connection, claim, story, run, evaluation)
         _end(connection, claim, story.states[run])
+    if len(story.told_outputs) > 1:
+        material = find_material(connection, story.name)
+        values = compute(connection, material, "ensemble-agreement")
+        store(connection, material, "ensemble-agreement", values)
     return recorded
 
 

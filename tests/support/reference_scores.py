@@ -1,9 +1,11 @@
 """What the views of scores, from signals and from everything, must say of a story."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import distance
 
 from tests.support.ensembles import Recorded, Story
 from tests.support.reference import Row, accessibilities, begun, examples, learning_order, present
@@ -150,6 +152,47 @@ def el2n(recorded: Recorded) -> list[Row]:
     ]
 
 
+def output_version(recorded: Recorded) -> list[Row]:
+    told = recorded.story.told_outputs
+    row = names(recorded) | {
+        "dataset_id": recorded.dataset_id,
+        "runs": len(told),
+        "run_ids": [recorded.run_ids[run] for run in told],
+    }
+    return [row] if told else []
+
+
+def divergence(outputs: NDArray[np.float32]) -> float:
+    """Mean over the pairs of rows [R, K] of SciPy's Jensen-Shannon distance, squared."""
+    pairs = combinations(outputs.astype(np.float64), 2)
+    return float(np.mean([distance.jensenshannon(p, q) ** 2 for p, q in pairs]))
+
+
+def ensemble_agreement(recorded: Recorded) -> list[Row]:
+    """[25]"""
+    story, told = recorded.story, recorded.story.told_outputs
+    if len(told) < 2:
+        return []
+    assert story.outputs is not None
+    rows = []
+    for split, indices in story.split_ranges().items():
+        values = [float(np.float32(divergence(story.outputs[told][:, i]))) for i in indices]
+        chunks = np.array_split(np.argsort(values, kind="stable"), 10)
+        decile = {int(at): tenth for tenth, chunk in enumerate(chunks, 1) for at in chunk}
+        rows += [
+            names(recorded)
+            | place(story, split, position, example)
+            | {
+                "runs": len(told),
+                "ensemble_agreement": values[position],
+                "decile": decile[position],
+                "stale": False,
+            }
+            for position, example in enumerate(indices)
+        ]
+    return rows
+
+
 def example_difficulty(recorded: Recorded) -> list[Row]:
     story = recorded.story
 
@@ -164,6 +207,7 @@ def example_difficulty(recorded: Recorded) -> list[Row]:
             by_example(consensus(recorded)),
             ("consensus_class", "consensus_share", "prediction_entropy"),
         ),
+        (by_example(ensemble_agreement(recorded)), ("ensemble_agreement",)),
     ]
     rows = []
     for row in learning_order(recorded):

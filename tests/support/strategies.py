@@ -63,6 +63,11 @@ def stories(draw: st.DrawFn, *, examples: int = 20, runs: int = 6, evaluations: 
                 st.lists(st.booleans(), min_size=shape[0], max_size=shape[0]),
             )
         ),
+        outputs=(
+            rng.dirichlet(np.full(num_classes, 0.3), shape[:2]).astype(np.float32)
+            if num_classes < 100 and draw(st.booleans())
+            else None
+        ),
         signals={
             name: rng.normal(scale=10, size=shape).astype(np.float32)
             for name in sorted(draw(st.sets(st.sampled_from(list(SIGNALS)))))

@@ -167,6 +167,8 @@ VIEWS = {
     "data_map": View(("ensemble_id", "example_id"), reference_scores.data_map),
     "aum": View(("ensemble_id", "example_id"), reference_scores.aum),
     "el2n": View(("ensemble_id", "example_id", "evaluation"), reference_scores.el2n),
+    "output_version": View(("ensemble_id",), reference_scores.output_version, clock=("version",)),
+    "ensemble_agreement": View(("ensemble_id", "example_id"), reference_scores.ensemble_agreement),
     "example_difficulty": View(("ensemble_id", "example_id"), reference_scores.example_difficulty),
     "suspected_label_errors": View(
         ("ensemble_id", "example_id"), reference_scores.suspected_label_errors

@@ -4,6 +4,7 @@ import pytest
 
 from tests.unit.test_specs import spec
 from tracker.cli import enqueue
+from tracker.errors import UsageError
 from tracker.specs import EnsembleSpec, Recording
 
 
@@ -13,11 +14,13 @@ def recording(*signals: str, **changes: object) -> EnsembleSpec:
 
 def test_bytes_of_signals() -> None:
     # CIFAR-10 has 60,000 examples; three epochs.
-    assert enqueue.signal_bytes(recording("loss"), 1) == 60_000 * 3 * 4
-    assert enqueue.signal_bytes(recording("loss", "el2n"), 7) == 60_000 * 3 * 4 * 2 * 7
-    assert enqueue.signal_bytes(recording("loss", initial=True), 1) == 60_000 * 4 * 4
-    assert enqueue.signal_bytes(recording("loss", examples=20_000), 1) == 30_000 * 3 * 4
-    assert enqueue.signal_bytes(recording(), 100) == 0
+    assert enqueue.recorded_bytes(recording("loss"), 1) == 60_000 * 3 * 4
+    assert enqueue.recorded_bytes(recording("loss", "el2n"), 7) == 60_000 * 3 * 4 * 2 * 7
+    assert enqueue.recorded_bytes(recording("loss", initial=True), 1) == 60_000 * 4 * 4
+    assert enqueue.recorded_bytes(recording("loss", examples=20_000), 1) == 30_000 * 3 * 4
+    assert enqueue.recorded_bytes(recording(), 100) == 0
+    # Ten classes, at the last evaluation alone.
+    assert enqueue.recorded_bytes(recording("loss", outputs=True), 2) == 60_000 * (3 + 10) * 4 * 2
 
 
 def test_much_is_noted_in_one_line() -> None:
@@ -31,6 +34,9 @@ def test_much_is_noted_in_one_line() -> None:
 
 
 def test_names_are_trimmed_sorted_and_unique() -> None:
-    assert enqueue._signals(None) == ()
-    assert enqueue._signals("loss, confidence,loss") == ("confidence", "loss")
-    assert Recording().signals == ()
+    assert enqueue._recording("1epoch", False, None) == Recording()
+    told = enqueue._recording("1epoch", False, "loss, outputs,confidence,loss")
+    assert (told.signals, told.outputs) == (("confidence", "loss"), True)
+    assert told.named == ("confidence", "loss", "outputs")
+    with pytest.raises(UsageError, match=r"unknown signal 'los': choose one of .* el2n, outputs"):
+        enqueue._recording("1epoch", False, "los")

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.special import softmax
 from torch import Tensor, nn
 
 from tracker.outcomes.packing import pack_outcomes
@@ -92,6 +93,7 @@ def test_scores_are_of_all_examples_in_order(monkeypatch: pytest.MonkeyPatch, at
     assert network.training
     assert network.batches == [512, 512, 276, 3], "one pass, in batches that never change"
     assert list(found.signals) == ["confidence", "margin"]
+    assert found.outputs is None, "they were not asked for"
     start = 0
     for split in data.splits.values():
         logits, labels = split.images.flatten(1), split.labels
@@ -106,6 +108,17 @@ def test_scores_are_of_all_examples_in_order(monkeypatch: pytest.MonkeyPatch, at
         for split in data.splits.values()
     ]
     assert (found.packed == np.concatenate(packed, 1)).all()
+
+
+@pytest.mark.parametrize("at_once", [1, 2**22])
+def test_outputs_are_probabilities_in_order(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(scoring, "MEASURED_LOGITS", at_once)
+    data = TensorDataset("", 4, {"train": pictures(1300, 0), "test": pictures(3, 1)})
+    outputs = score(Counting(), data, ("confidence",), outputs=True).outputs
+    assert outputs is not None
+    logits = np.concatenate([split.images.flatten(1).numpy() for split in data.splits.values()])
+    assert outputs.dtype == np.float32
+    np.testing.assert_allclose(outputs, softmax(logits.astype(np.float64), axis=1), rtol=1e-5)
 
 
 def test_names() -> None:

@@ -30,7 +30,7 @@ spans = st.builds(Span, st.integers(1, 10_000), st.sampled_from(["epoch", "step"
 def spec(**changes: Any) -> EnsembleSpec:
     """A spec; changes of the recipe and the recording by their names."""
     recipe: dict[str, Any] = {"length": "3epochs", "batch_size": 10, "optimizer": "sgd", "lr": 0.1}
-    recorded = ("every", "initial", "signals")
+    recorded = ("every", "initial", "signals", "outputs")
     recording = {name: changes.pop(name) for name in recorded if name in changes}
     whole = ("dataset", "arch", "examples", "label_noise")
     outer = {name: changes.pop(name) for name in whole if name in changes}

@@ -123,6 +123,24 @@ def test_evaluations_are_made_where_asked_and_at_the_end(
     assert Schedule.of(spec, 100).evaluation_steps == steps
 
 
+def test_outputs_are_of_the_last_evaluation_when_asked_for(digits: TensorDataset) -> None:
+    spec = make_spec(length="3epochs", batch_size=16)
+    asked = spec.model_copy(
+        update={"recording": spec.recording.model_copy(update={"outputs": True})}
+    )
+    plain, told = trained(spec, digits, 0), trained(asked, digits, 0)
+    assert [record.outputs is None for record in plain] == [True] * 3
+    assert [record.outputs is None for record in told] == [True, True, False]
+    outputs = told[-1].outputs
+    assert outputs is not None
+    assert outputs.shape == (200, 10)
+    np.testing.assert_allclose(outputs.sum(1), 1, rtol=1e-5)
+    labels = torch.cat([split.labels for split in digits.splits.values()]).numpy()
+    right = np.packbits(outputs[:100].argmax(1) == labels[:100])
+    assert (told[-1].packed[0, : len(right)] == right).all()
+    assert (plain[-1].packed == told[-1].packed).all(), "recording changes nothing"
+
+
 def test_every_architecture_trains(digits: TensorDataset) -> None:
     for arch in ARCHITECTURES:
         spec = make_spec(arch, length="1step", batch_size=4)

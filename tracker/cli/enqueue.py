@@ -10,8 +10,8 @@ from tracker.cli.session import open_engine
 from tracker.cli.waiting import wait_for
 from tracker.datasets import LabelNoise, get_dataset_info, load_named
 from tracker.ensembles import Enqueued, check_name, default_name, enqueue_runs
-from tracker.errors import DatasetUnavailableError, UsageError
-from tracker.outcomes.signals import check_signals
+from tracker.errors import DatasetUnavailableError, UsageError, choice_error
+from tracker.outcomes.signals import OUTPUTS, SIGNALS, check_signals
 from tracker.recipes import get_architecture
 from tracker.registry import RegisteredDataset, check_fingerprint, find_dataset, register_dataset
 from tracker.settings import Settings, get_settings
@@ -26,7 +26,9 @@ from tracker.specs import (
 )
 
 NOTED_BYTES = 1_000_000_000
-"""Recorded signals that take more than this are worth a remark."""
+"""What is recorded besides and takes more than this is worth a remark."""
+
+RECORDABLE = (*SIGNALS, OUTPUTS)
 
 
 def enqueue(
@@ -58,7 +60,10 @@ def enqueue(
     ] = False,
     record: Annotated[
         str | None,
-        typer.Option(help="Store these of every example too: confidence,margin,loss,el2n."),
+        typer.Option(
+            help="Store these of every example too: confidence,margin,loss,el2n at every "
+            "evaluation; outputs, the softmax outputs, at the last."
+        ),
     ] = None,
     seed_start: Annotated[int, typer.Option(help="First seed.")] = 0,
     name: Annotated[str | None, typer.Option(help="Name of the ensemble.")] = None,
@@ -138,9 +143,7 @@ def _spec(
         label_noise=label_noise,
         arch=arch,
         recipe=Recipe.model_validate({**dict(stock), **given}),
-        recording=Recording(
-            every=Span.parse(record_every), initial=record_initial, signals=_signals(record)
-        ),
+        recording=_recording(record_every, record_initial, record),
     )
 
 
@@ -156,24 +159,35 @@ def _label_noise(share: float | None, random: bool, seed: int | None) -> LabelNo
     return LabelNoise(share, seed or 0)
 
 
-def _signals(record: str | None) -> tuple[str, ...]:
-    return () if record is None else check_signals(name.strip() for name in record.split(","))
+def _recording(every: str, initial: bool, record: str | None) -> Recording:
+    names = set() if record is None else {name.strip() for name in record.split(",")}
+    for name in sorted(names):
+        if name not in RECORDABLE:
+            raise choice_error("signal", name, RECORDABLE)
+    return Recording(
+        every=Span.parse(every),
+        initial=initial,
+        signals=check_signals(names - {OUTPUTS}),
+        outputs=OUTPUTS in names,
+    )
 
 
-def signal_bytes(spec: EnsembleSpec, seeds: int) -> int:
-    """What the recorded signals of so many complete runs take in the database, in bytes."""
-    sizes = get_dataset_info(spec.dataset).sizes
-    used = {name: min(size, spec.examples or size) for name, size in sizes.items()}
+def recorded_bytes(spec: EnsembleSpec, seeds: int) -> int:
+    """What `--record` asks of so many complete runs takes in the database, in bytes."""
+    info = get_dataset_info(spec.dataset)
+    used = {name: min(size, spec.examples or size) for name, size in info.sizes.items()}
     evaluations = Schedule.of(spec, used["train"]).evaluations
-    number = 4  # bytes of a `real`
-    return seeds * evaluations * sum(used.values()) * len(spec.recording.signals) * number
+    numbers = evaluations * len(spec.recording.signals)
+    if spec.recording.outputs:
+        numbers += info.num_classes
+    return seeds * sum(used.values()) * numbers * 4  # bytes of a `real`
 
 
 def _note_storage(spec: EnsembleSpec, seeds: int) -> None:
-    size = signal_bytes(spec, seeds)
+    size = recorded_bytes(spec, seeds)
     if size > NOTED_BYTES:
-        signals = ",".join(spec.recording.signals)
-        note(f"--record {signals}: {size / 1e9:,.1f} GB in the database when all runs are complete")
+        names = ",".join(spec.recording.named)
+        note(f"--record {names}: {size / 1e9:,.1f} GB in the database when all runs are complete")
 
 
 def _enqueue(

@@ -9,6 +9,7 @@ from typer.exceptions import TyperException
 
 from tracker import __version__
 from tracker.cli import (
+    analyze,
     catalog,
     database,
     enqueue,
@@ -35,6 +36,7 @@ app.command("show")(show.show)
 app.command("plot")(show.plot)
 app.command("list")(show.list_ensembles)
 app.command("query")(query.query)
+app.command("analyze")(analyze.analyze)
 app.command("cancel")(status.cancel)
 app.command("retry")(status.retry)
 app.command("export")(transfer.export)

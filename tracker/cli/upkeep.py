@@ -70,7 +70,8 @@ def verify(
     """Check all that an ensemble has stored; the exit code is 1 if anything is wrong.
 
     Lengths, missing blocks and evaluations, labels, predicted classes against labels, checksums.
-    Of signals and their summaries presence and lengths: their values have no checksum.
+    Of signals and their summaries presence and lengths: their values have no checksum. Of softmax
+    outputs also that they sum to 1 and agree with the predicted classes.
     """
     if limit < 1:
         raise UsageError(f"--limit must be at least 1, got {limit}")
@@ -97,6 +98,8 @@ def _print(found: Verification) -> None:
     checked = ", ".join(counted(count, noun) for count, noun in parts)
     if found.signal_blocks:
         checked += f", {counted(found.signal_blocks, 'block')} of signals"
+    if found.output_blocks:
+        checked += f", {counted(found.output_blocks, 'block')} of outputs"
     wrong = counted(found.problem_count, "problem") if found.problem_count else "nothing is wrong"
     output.out.print(f"{found.ensemble}: {checked} checked, {wrong}")
     if found.unchecked:

@@ -440,16 +440,60 @@ class ProbeAccuracy(Base):
     )
 
 
+class OutputBlock(Base):
+    """The final softmax outputs of one run for one block of examples; of complete runs only."""
+
+    __tablename__ = "output_block"
+    __table_args__ = (
+        PrimaryKeyConstraint("run_id", "block"),
+        ForeignKeyConstraint(
+            ["run_id", "evaluation"],
+            ["evaluation.run_id", "evaluation.evaluation"],
+            ondelete="CASCADE",
+        ),
+        {"comment": "Softmax outputs of a run at its last evaluation, for one block of examples."},
+    )
+
+    run_id: Mapped[int]
+    block: Mapped[int]
+    evaluation: Mapped[int] = mapped_column(comment="The run's last evaluation.")
+    value: Mapped[list[float]] = mapped_column(
+        ARRAY(REAL), comment="K probabilities an example, example by example."
+    )
+
+
+class ScoreBlock(Base):
+    """A score that an analysis task has computed, for one block of examples."""
+
+    __tablename__ = "score_block"
+    __table_args__ = (
+        PrimaryKeyConstraint("ensemble_id", "score", "block"),
+        CheckConstraint("runs > 0", name="runs"),
+        {"comment": "A score that `tracker analyze` has computed, for one block of examples."},
+    )
+
+    ensemble_id: Mapped[int] = mapped_column(ForeignKey("ensemble.id", ondelete="CASCADE"))
+    score: Mapped[str] = mapped_column(Text, comment="Name of the score: ensemble-agreement.")
+    block: Mapped[int]
+    version: Mapped[str] = mapped_column(
+        Text, comment="Digest of what it was computed from: see the view output_version."
+    )
+    runs: Mapped[int] = mapped_column(comment="Runs that it was computed from.")
+    value: Mapped[list[float]] = mapped_column(ARRAY(REAL), comment="One number an example.")
+
+
 # Numbers that nothing would compress: trying to costs time.
-for _signals, _columns in (
+for _numbers, _columns in (
     (SignalBlock, ("value",)),
     (SignalSummary, ("mean", "deviation")),
+    (OutputBlock, ("value",)),
+    (ScoreBlock, ("value",)),
 ):
     event.listen(
-        _signals.__table__,
+        _numbers.__table__,
         "after_create",
         DDL(  # type: ignore[no-untyped-call]
-            f"ALTER TABLE {_signals.__tablename__} "
+            f"ALTER TABLE {_numbers.__tablename__} "
             + ", ".join(f"ALTER COLUMN {column} SET STORAGE EXTERNAL" for column in _columns)
         ),
     )

@@ -109,6 +109,8 @@ VIEWS = (
     "data_map",
     "aum",
     "el2n",
+    "output_version",
+    "ensemble_agreement",
     "example_difficulty",
     "suspected_label_errors",
 )

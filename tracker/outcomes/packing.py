@@ -103,15 +103,15 @@ def real_array(values: NDArray[np.floating]) -> bytes:
 def block_values(
     layout: Layout, name: str, values: NDArray[np.floating]
 ) -> Iterator[tuple[BlockRange, NDArray[np.floating]]]:
-    """Each block with its part of the numbers [X] called `name`, X being all examples.
+    """Each block with its part of the numbers [X, ...] called `name`, X being all examples.
 
     Raises
     ------
     ValueError
-        If there is not one number an example.
+        If they are not of so many examples.
     """
     examples = sum(split.size for split in layout.splits)
-    if values.shape != (examples,):
+    if len(values) != examples:
         raise ValueError(f"{name}: an array of shape {values.shape} for {examples} examples")
     for split in layout.splits:
         for block in split.blocks:

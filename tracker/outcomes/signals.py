@@ -20,6 +20,14 @@ ALWAYS = ("confidence", "margin")
 """Summarised in every run: data maps and AUM need them. Recorded ones are summarised too."""
 
 
+OUTPUTS = "outputs"
+"""What else may be recorded: softmax outputs of the last evaluation, K numbers an example."""
+
+MAX_OUTPUTS = 2**26
+"""Outputs of one block at most: a field of Postgres holds a gigabyte, of 8 bytes a number as COPY
+writes them."""
+
+
 @dataclass(frozen=True, eq=False)
 class SignalSummary:
     """One signal's mean and deviation over the evaluations of one run.

@@ -15,6 +15,7 @@ from tracker.db.models import SignalSummary as SummaryRow
 from tracker.errors import ReplayError
 from tracker.outcomes.copying import copy_into
 from tracker.outcomes.layout import Layout
+from tracker.outcomes.outputs import differing_outputs, write_outputs
 from tracker.outcomes.packing import (
     block_slices,
     block_values,
@@ -52,6 +53,8 @@ class EvaluationRecord:
     """Summaries up to this evaluation, by signal; they take the place of the run's earlier ones."""
     probes: ProbeRecord | None = None
     """What k-NN probes say, where the evaluation was probed."""
+    outputs: NDArray[np.float32] | None = None
+    """Softmax outputs float32 [X, K], of the last evaluation of a run that is to record them."""
 
     @property
     def nbytes(self) -> int:
@@ -59,7 +62,8 @@ class EvaluationRecord:
         signals = sum(values.nbytes for values in self.signals.values())
         summaries = sum(one.mean.nbytes + one.deviation.nbytes for one in self.summaries.values())
         probes = 0 if self.probes is None else self.probes.nbytes
-        return 1024 + self.packed.nbytes + signals + summaries + probes
+        outputs = 0 if self.outputs is None else self.outputs.nbytes
+        return 1024 + self.packed.nbytes + signals + summaries + probes + outputs
 
 
 def record_evaluations(
@@ -75,13 +79,14 @@ def record_evaluations(
     RunLostError
         If the attempt no longer holds the run.
     ReplayError
-        If an evaluation is already recorded with other outcomes, signals or probes.
+        If an evaluation is already recorded with other outcomes, signals, probes or outputs.
     """
     cancel = fence(connection, claim)
     for record in insert_evaluations(connection, claim.run_id, layout, records):
         _check_outcomes(connection, claim, layout, record)
         _check_signals(connection, claim, layout, record)
         _check_probes(connection, claim, record)
+        _check_outputs(connection, claim, layout, record)
         _write_summaries(connection, claim.run_id, layout, record.summaries)
     return cancel
 
@@ -94,7 +99,7 @@ def insert_evaluations(
     Raises
     ------
     ValueError
-        If a signal or summary has not one number an example.
+        If a signal or summary has not one number an example, or outputs are of other examples.
     """
     created = set(
         connection.scalars(
@@ -135,6 +140,8 @@ def _copy_evaluations(
     for one in records:
         if one.probes is not None:
             write_probes(connection, run_id, layout, one.evaluation, one.probes)
+        if one.outputs is not None:
+            write_outputs(connection, run_id, layout, one.evaluation, one.outputs)
     # Later ones take the place of earlier ones.
     summaries = {name: summary for one in records for name, summary in one.summaries.items()}
     _write_summaries(connection, run_id, layout, summaries)
@@ -207,6 +214,14 @@ def _check_signals(
 
 def _check_probes(connection: Connection, claim: Claim, record: EvaluationRecord) -> None:
     place = differing_probes(connection, claim.run_id, record.evaluation, record.probes)
+    if place is not None:
+        raise _replay_error(claim, record, place)
+
+
+def _check_outputs(
+    connection: Connection, claim: Claim, layout: Layout, record: EvaluationRecord
+) -> None:
+    place = differing_outputs(connection, claim.run_id, layout, record.evaluation, record.outputs)
     if place is not None:
         raise _replay_error(claim, record, place)
 

@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, Row, func, select, text
 
-from tracker.db.models import Block, Dataset, Ensemble, Evaluation, Run, SignalBlock
+from tracker.db.models import (
+    Block,
+    Dataset,
+    Ensemble,
+    Evaluation,
+    OutputBlock,
+    Run,
+    SignalBlock,
+)
 from tracker.ensembles import unknown_ensemble
 from tracker.outcomes.layout import plane_count
 from tracker.outcomes.reader import read_label_planes, read_rows
@@ -23,6 +31,7 @@ from tracker.registry import RegisteredDataset, get_dataset
 from tracker.reports.subject import snapshot
 from tracker.sources import covered_layout, imported_from
 from tracker.verification.blocks import BlockChecker
+from tracker.verification.outputs import check_outputs, check_scores
 from tracker.verification.problems import Problem, Verification, listed
 from tracker.verification.signals import check_signals, expected_signals
 
@@ -110,6 +119,13 @@ def _check(connection: Connection, ensemble: AnyRow, found: Verification) -> Ite
             connection, run.id, dataset.id, splits, expected, whole=whole
         ):
             yield Problem(run.seed, evaluation, block, what)
+        wanted = complete and bool(ensemble.spec.get("recording", {}).get("outputs"))
+        for evaluation, block, what in check_outputs(
+            connection, run.id, layout, dataset.num_classes, wanted=wanted
+        ):
+            yield Problem(run.seed, evaluation, block, what)
+    for block, what in check_scores(connection, ensemble.id, layout):
+        yield Problem(None, None, block, what)
     if imported and most < ensemble.evaluations:
         what = f"no run has the {ensemble.evaluations} evaluations that the longest was imported of"
         yield Problem(None, None, None, what)
@@ -148,6 +164,9 @@ def _count(
         found.unchecked[run.seed] = unchecked
     found.signal_blocks += (
         connection.scalar(select(func.count()).where(SignalBlock.run_id == run.id)) or 0
+    )
+    found.output_blocks += (
+        connection.scalar(select(func.count()).where(OutputBlock.run_id == run.id)) or 0
     )
 
 

@@ -1,12 +1,14 @@
 -- example_difficulty: every score of each example that there is, in one row
 -- Grain: one row per (ensemble, example) with at least one recorded evaluation.
--- Source: the views whose columns it has: learning_order, data_map, aum, consistency, consensus.
+-- Source: the views whose columns it has: learning_order, data_map, aum, consistency, consensus,
+-- ensemble_agreement.
 --
 -- The dichotomy (Meding 2022) and the agreement (consensus_share; Hacohen 2020 s.2) are those of
 -- each run's last recorded evaluation.
 -- NULL where a score does not exist: consensus and entropy where predicted classes are not known,
 -- confidence, variability and aum where no run has summarised these signals, consistency where no
--- run held the example out (those of the split train), and as learning_order says.
+-- run held the example out (those of the split train), ensemble_agreement where `tracker analyze`
+-- has not computed it from the runs that there are now, and as learning_order says.
 --
 -- The scores are laid on top of each other and grouped, not joined: the planner, which cannot know
 -- how many rows a block makes, might make one side again for each row of the other.
@@ -35,7 +37,8 @@ SELECT
     max(score.consistency) AS consistency,
     max(score.consensus_class) AS consensus_class,
     max(score.consensus_share) AS consensus_share,
-    max(score.prediction_entropy) AS prediction_entropy
+    max(score.prediction_entropy) AS prediction_entropy,
+    max(score.ensemble_agreement) AS ensemble_agreement
 FROM (
     SELECT
         learning_order.ensemble,
@@ -63,7 +66,8 @@ FROM (
         NULL::DOUBLE PRECISION AS consistency,
         NULL::INTEGER AS consensus_class,
         NULL::DOUBLE PRECISION AS consensus_share,
-        NULL::DOUBLE PRECISION AS prediction_entropy
+        NULL::DOUBLE PRECISION AS prediction_entropy,
+        NULL::DOUBLE PRECISION AS ensemble_agreement
     FROM learning_order
     UNION ALL
     SELECT
@@ -89,7 +93,8 @@ FROM (
         NULL::DOUBLE PRECISION AS consistency,
         NULL::INTEGER AS consensus_class,
         NULL::DOUBLE PRECISION AS consensus_share,
-        NULL::DOUBLE PRECISION AS prediction_entropy
+        NULL::DOUBLE PRECISION AS prediction_entropy,
+        NULL::DOUBLE PRECISION AS ensemble_agreement
     FROM (
         -- As data_map and aum, both in one go.
         SELECT
@@ -150,7 +155,8 @@ FROM (
         consistency.consistency,
         NULL::INTEGER AS consensus_class,
         NULL::DOUBLE PRECISION AS consensus_share,
-        NULL::DOUBLE PRECISION AS prediction_entropy
+        NULL::DOUBLE PRECISION AS prediction_entropy,
+        NULL::DOUBLE PRECISION AS ensemble_agreement
     FROM consistency
     UNION ALL
     SELECT
@@ -176,8 +182,37 @@ FROM (
         NULL::DOUBLE PRECISION AS consistency,
         consensus.consensus_class,
         consensus.consensus_share,
-        consensus.prediction_entropy
+        consensus.prediction_entropy,
+        NULL::DOUBLE PRECISION AS ensemble_agreement
     FROM consensus
+    UNION ALL
+    SELECT
+        ensemble_agreement.ensemble,
+        ensemble_agreement.ensemble_id,
+        ensemble_agreement.split,
+        ensemble_agreement.example_id,
+        ensemble_agreement.position,
+        ensemble_agreement.label,
+        NULL::DOUBLE PRECISION AS accessibility,
+        NULL::BIGINT AS rank,
+        NULL::DOUBLE PRECISION AS mean_learned,
+        NULL::DOUBLE PRECISION AS median_learned,
+        NULL::DOUBLE PRECISION AS learned_share,
+        NULL::DOUBLE PRECISION AS first_correct,
+        NULL::DOUBLE PRECISION AS last_mistake,
+        NULL::DOUBLE PRECISION AS forgetting_events,
+        NULL::DOUBLE PRECISION AS never_learned_share,
+        NULL::TEXT AS difficulty,
+        NULL::DOUBLE PRECISION AS confidence,
+        NULL::DOUBLE PRECISION AS variability,
+        NULL::DOUBLE PRECISION AS aum,
+        NULL::DOUBLE PRECISION AS consistency,
+        NULL::INTEGER AS consensus_class,
+        NULL::DOUBLE PRECISION AS consensus_share,
+        NULL::DOUBLE PRECISION AS prediction_entropy,
+        ensemble_agreement.ensemble_agreement
+    FROM ensemble_agreement
+    WHERE NOT ensemble_agreement.stale
 ) AS score
 GROUP BY
     score.example_id,
@@ -223,6 +258,8 @@ COMMENT ON COLUMN example_difficulty.consensus_share IS
 'Share of the runs that predict it: the agreement of their last predictions.';
 COMMENT ON COLUMN example_difficulty.prediction_entropy IS
 'Entropy of the classes that the runs predict in the end, natural logarithm.';
+COMMENT ON COLUMN example_difficulty.ensemble_agreement IS
+'Mean divergence between the final outputs of runs, low is typical: see ensemble_agreement.';
 COMMENT ON COLUMN example_difficulty.ensemble IS 'Name of the ensemble.';
 COMMENT ON COLUMN example_difficulty.ensemble_id IS 'Id of the ensemble.';
 COMMENT ON COLUMN example_difficulty.split IS 'Split of the dataset: train or test.';
