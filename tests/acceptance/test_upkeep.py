@@ -14,6 +14,9 @@ import pytest
 
 from tests.acceptance.conftest import TRACKER, Tracker, wait_until
 
+# The same on both pairs of servers, as the integration tests show.
+pytestmark = pytest.mark.embedded_only
+
 OUTCOMES = 10 * 31 * 5000
 
 
@@ -141,7 +144,6 @@ def trained(tracker: Tracker, name: str, *options: str) -> None:
         )  # fmt: skip
 
 
-@pytest.mark.embedded_only
 def test_verify_finds_damage_and_says_so_to_scripts(tracker: Tracker) -> None:
     trained(tracker, "small")
     tracker("psql", "-c", "UPDATE outcome_block SET correct = ~correct WHERE evaluation = 2")
@@ -162,7 +164,6 @@ def test_verify_finds_damage_and_says_so_to_scripts(tracker: Tracker) -> None:
     assert told["problems"][2]["block"] is None
 
 
-@pytest.mark.embedded_only
 def test_delete_asks_and_removes_everything(tracker: Tracker) -> None:
     trained(tracker, "small")
     trained(tracker, "other", "--lr", "0.5")
@@ -203,7 +204,6 @@ def asked(tracker: Tracker, *arguments: str, answer: str) -> int:
         os.close(terminal)
 
 
-@pytest.mark.embedded_only
 def test_delete_by_force_stops_the_worker(tracker: Tracker) -> None:
     options = ("--dataset", "mnist5k", "--epochs", "5000", "--seeds", "2", "--name", "long")
     tracker("enqueue", "--arch", "mlp-tiny", *options)
