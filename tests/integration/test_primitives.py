@@ -299,6 +299,21 @@ def test_two_counts_of_nothing(connection: Connection) -> None:
 # --- what counts are asked for --------------------------------------------------------------------
 
 
+@given(rows=count_rows(most=1), seed=st.integers(0, 2**31))
+def test_mask(undone: Any, rows: np.ndarray, seed: int) -> None:
+    """It keeps the counts of some examples, and as many slices."""
+    slices = slices_of(rows[0])
+    members = np.random.default_rng(seed).random(rows.shape[1]) < 0.5
+    masked = one(
+        undone,
+        "bitslice_mask(CAST(:s AS varbit[]), CAST(:m AS varbit))",
+        s=slices,
+        m=bitmap(members),
+    )
+    assert len(masked) == len(slices)
+    assert counts_of(masked) == np.where(members, rows[0], 0).tolist()
+
+
 @given(rows=count_rows(), data=st.data())
 def test_at_least(undone: Any, rows: np.ndarray, data: st.DataObject) -> None:
     counts = rows[0]

@@ -82,6 +82,7 @@ def assert_near(rows: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, .
         ("forgetting", 3 * 5),
         ("accessibility_block", 1),
         ("accessibility", 5),
+        ("learned_block", 1),
         ("learning_order", 5),
         ("agreement_part", 4),
         ("agreement_block", 4),
@@ -290,6 +291,39 @@ def test_accessibility_of_runs_behind_is_a_mean_of_means(connection: Connection)
         values(connection, "accessibility", "example_id, evaluations, accessibility, rank"),
         [(0, 2, 1 / 2, 2), (1, 2, 3 / 4, 1)],
     )
+
+
+def test_learned_block(connection: Connection, by_hand: Recorded) -> None:
+    columns = (
+        *("learned_runs", "met_runs", "learned", "lower_median", "upper_median"),
+        *("first_correct", "last_mistake", "forgotten"),
+    )
+    told = ", ".join(f"unslice({column})" for column in columns)
+    [(block, runs, *numbers)] = values(connection, "learned_block", f"block, runs, {told}")
+    assert (block, runs) == (0, 3)
+    # 7 stands for "never" in the medians.
+    assert dict(zip(columns, numbers, strict=True)) == {
+        "learned_runs": [3, 3, 2, 1, 0],
+        "met_runs": [3, 3, 3, 1, 2],
+        "learned": [0, 4, 5, 3, 0],
+        "lower_median": [0, 1, 3, 7, 7],
+        "upper_median": [0, 1, 3, 7, 7],
+        "first_correct": [0, 4, 4, 3, 1],
+        "last_mistake": [0, 1, 6, 8, 9],
+        "forgotten": [0, 0, 2, 0, 2],
+    }
+
+
+def test_consensus_block(connection: Connection, by_hand: Recorded) -> None:
+    [(runs, correct, top, votes, entropy)] = values(
+        connection,
+        "consensus_block",
+        "runs, unslice(correct), unslice(consensus_class), unslice(votes), prediction_entropy",
+    )
+    assert (runs, correct) == (3, [3, 3, 2, 1, 0])
+    assert (top, votes) == ([0, 1, 2, 1, 2], [3, 3, 2, 2, 3])
+    split = np.log(3) - np.log(2) * 2 / 3
+    assert entropy == pytest.approx([0, 0, split, split, 0])
 
 
 def test_tp_block(connection: Connection, by_hand: Recorded) -> None:

@@ -6,6 +6,8 @@ Slices stand here as the counts that they mean.
 from collections.abc import Iterator
 from itertools import count
 
+import numpy as np
+
 from tests.support.bits import bitmap
 from tests.support.ensembles import Recorded
 from tests.support.reference import (
@@ -21,6 +23,9 @@ from tests.support.reference import (
     present,
 )
 from tests.support.reference_runs import most_votes, voters
+
+HISTORY = ("forgotten", "learned", "first_correct", "last_mistake")
+"""What is told of each run's history, as numbers."""
 
 
 def blocks(recorded: Recorded) -> Iterator[tuple[int, range]]:
@@ -116,6 +121,34 @@ def history_block(recorded: Recorded) -> list[Row]:
                     "at_last": bitmap([history[-1][1] for history in histories]),
                 }
             )
+    return rows
+
+
+def learned_block(recorded: Recorded) -> list[Row]:
+    rows = []
+    for block, indices in blocks(recorded) if begun(recorded.story) else ():
+        runs = [row for row in history_block(recorded) if row["block"] == block]
+        never = 2 ** runs[0]["planes"] - 1
+        told = {name: np.array([row[name] for row in runs]) for name in HISTORY}
+        at_last = np.array([[bit == "1" for bit in row["at_last"]] for row in runs])
+        ever = np.array([[bit == "1" for bit in row["ever"]] for row in runs])
+        middle = np.sort(told["learned"], axis=0)
+        assert (told["learned"][~at_last] == never).all()
+        rows.append(
+            {name: runs[0][name] for name in ("ensemble", "ensemble_id", "dataset_id", "block")}
+            | {
+                "runs": len(runs),
+                "learned_runs": at_last.sum(axis=0).tolist(),
+                "met_runs": ever.sum(axis=0).tolist(),
+                "learned": np.where(at_last, told["learned"], 0).sum(axis=0).tolist(),
+                "lower_median": middle[(len(runs) - 1) // 2].tolist(),
+                "upper_median": middle[len(runs) // 2].tolist(),
+                "first_correct": np.where(ever, told["first_correct"], 0).sum(axis=0).tolist(),
+                "last_mistake": told["last_mistake"].sum(axis=0).tolist(),
+                "forgotten": told["forgotten"].sum(axis=0).tolist(),
+            }
+        )
+        assert len(rows[-1]["learned"]) == len(indices)
     return rows
 
 

@@ -124,6 +124,30 @@ def consensus(recorded: Recorded) -> list[Row]:
     return rows
 
 
+def consensus_block(recorded: Recorded) -> list[Row]:
+    story = recorded.story
+    rows = []
+    for block, indices in blocks(recorded):
+        votes = [last_votes(story, begun(story), example) for example in indices]
+        if not votes[0]:
+            continue
+        labels = [int(story.labels[example]) for example in indices]
+        tops = [winner(told, label) for told, label in zip(votes, labels, strict=True)]
+        rows.append(
+            names(recorded)
+            | {
+                "dataset_id": recorded.dataset_id,
+                "block": block,
+                "runs": votes[0].total(),
+                "correct": [told[label] for told, label in zip(votes, labels, strict=True)],
+                "consensus_class": tops,
+                "votes": [told[top] for told, top in zip(votes, tops, strict=True)],
+                "prediction_entropy": [entropy(told) for told in votes],
+            }
+        )
+    return rows
+
+
 def consistency(recorded: Recorded) -> list[Row]:
     story = recorded.story
     rows = []

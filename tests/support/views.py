@@ -19,6 +19,7 @@ from tests.support import (
 from tests.support.bits import counts_of
 from tests.support.ensembles import Recorded
 from tests.support.reference import Row
+from tests.support.reference_blocks import HISTORY
 
 RELATIVE = 1e-9
 
@@ -53,7 +54,7 @@ class PairView:
     reference: Callable[[Recorded, Recorded], list[Row]]
 
 
-HISTORY = ("forgotten", "learned", "first_correct", "last_mistake")
+LEARNED = ("learned_runs", "met_runs", "lower_median", "upper_median", *HISTORY)
 
 VIEWS = {
     "counted_run": View(("run_id",), reference.counted_run),
@@ -76,6 +77,7 @@ VIEWS = {
     "forgetting": View(("run_id", "example_id"), reference.forgetting),
     "accessibility_block": View(("ensemble_id", "block"), reference_blocks.accessibility_block),
     "accessibility": View(("ensemble_id", "example_id"), reference.accessibility),
+    "learned_block": View(("ensemble_id", "block"), reference_blocks.learned_block, slices=LEARNED),
     "learning_order": View(("ensemble_id", "example_id"), reference.learning_order),
     "agreement_part": View(
         ("ensemble_id", "block", "evaluation"),
@@ -102,6 +104,11 @@ VIEWS = {
     ),
     "decision_swaps": View(("run_id", "split", "evaluation"), reference_runs.decision_swaps),
     "final_block": View(("run_id", "block"), reference_difficulty.final_block),
+    "consensus_block": View(
+        ("ensemble_id", "block"),
+        reference_difficulty.consensus_block,
+        slices=("correct", "consensus_class", "votes"),
+    ),
     "consensus": View(("ensemble_id", "example_id"), reference_difficulty.consensus),
     "consistency": View(("ensemble_id", "example_id"), reference_difficulty.consistency),
     "dichotomy": View(("ensemble_id", "example_id", "evaluation"), reference_difficulty.dichotomy),

@@ -25,65 +25,37 @@ SELECT
         PARTITION BY expanded.ensemble_id, expanded.ensemble, expanded.split
         ORDER BY round(expanded.accessibility * 1e12) DESC
     ) AS rank,
-    -- Runs that have not learned it are in the sum with the number that stands for "never".
-    (expanded.learned - (expanded.runs - expanded.learned_runs) * expanded.never)::DOUBLE PRECISION
-    / nullif(expanded.learned_runs, 0) AS mean_learned,
+    expanded.learned::DOUBLE PRECISION / nullif(expanded.learned_runs, 0) AS mean_learned,
     CASE
         WHEN 2 * expanded.learned_runs > expanded.runs
             THEN (expanded.lower_median + expanded.upper_median)::DOUBLE PRECISION / 2
     END AS median_learned,
     expanded.learned_runs::DOUBLE PRECISION / expanded.runs AS learned_share,
-    (expanded.first_correct - (expanded.runs - expanded.met_runs) * expanded.never)
-    ::DOUBLE PRECISION / nullif(expanded.met_runs, 0) AS first_correct,
+    expanded.first_correct::DOUBLE PRECISION / nullif(expanded.met_runs, 0) AS first_correct,
     expanded.last_mistake::DOUBLE PRECISION / expanded.runs AS last_mistake,
     expanded.forgotten::DOUBLE PRECISION / expanded.runs AS forgetting_events,
     (expanded.runs - expanded.met_runs)::DOUBLE PRECISION / expanded.runs AS never_learned_share
 FROM (
     SELECT
-        tally.ensemble,
-        tally.ensemble_id,
-        tally.runs,
-        tally.never,
+        learned_block.ensemble,
+        learned_block.ensemble_id,
+        learned_block.runs,
         easy.evaluations,
         block.split,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
         unnest(easy.accessibility) AS accessibility,
-        unnest(unslice(tally.learned_runs)) AS learned_runs,
-        unnest(unslice(tally.met_runs)) AS met_runs,
-        unnest(unslice(tally.learned)) AS learned,
-        unnest(unslice(tally.first_correct)) AS first_correct,
-        unnest(unslice(tally.last_mistake)) AS last_mistake,
-        unnest(unslice(tally.forgotten)) AS forgotten,
-        unnest(unslice(bitslice_select(tally.learned_by_run, (tally.runs + 1) / 2)))
-            AS lower_median,
-        unnest(unslice(bitslice_select(tally.learned_by_run, tally.runs / 2 + 1)))
-            AS upper_median,
+        unnest(unslice(learned_block.learned_runs)) AS learned_runs,
+        unnest(unslice(learned_block.met_runs)) AS met_runs,
+        unnest(unslice(learned_block.learned)) AS learned,
+        unnest(unslice(learned_block.lower_median)) AS lower_median,
+        unnest(unslice(learned_block.upper_median)) AS upper_median,
+        unnest(unslice(learned_block.first_correct)) AS first_correct,
+        unnest(unslice(learned_block.last_mistake)) AS last_mistake,
+        unnest(unslice(learned_block.forgotten)) AS forgotten,
         unnest(unslice(block.label)) AS label
-    FROM (
-        SELECT
-            history_block.ensemble,
-            history_block.ensemble_id,
-            history_block.dataset_id,
-            history_block.block,
-            (1 << history_block.planes) - 1 AS never,
-            count(*)::INTEGER AS runs,
-            bitslice_sum(history_block.at_last) AS learned_runs,
-            bitslice_sum(history_block.ever) AS met_runs,
-            bitslice_sum(history_block.learned) AS learned,
-            bitslice_sum(history_block.first_correct) AS first_correct,
-            bitslice_sum(history_block.last_mistake) AS last_mistake,
-            bitslice_sum(history_block.forgotten) AS forgotten,
-            array_agg(history_block.learned) AS learned_by_run
-        FROM history_block
-        GROUP BY
-            history_block.ensemble,
-            history_block.ensemble_id,
-            history_block.dataset_id,
-            history_block.block,
-            history_block.planes
-    ) AS tally
+    FROM learned_block
     -- Asked for block by block: a join would be free to make all of it for each block.
     CROSS JOIN
         LATERAL (
@@ -92,11 +64,12 @@ FROM (
                 accessibility_block.accessibility
             FROM accessibility_block
             WHERE
-                accessibility_block.ensemble = tally.ensemble
-                AND accessibility_block.ensemble_id = tally.ensemble_id
-                AND accessibility_block.block = tally.block
+                accessibility_block.ensemble = learned_block.ensemble
+                AND accessibility_block.ensemble_id = learned_block.ensemble_id
+                AND accessibility_block.block = learned_block.block
         ) AS easy
-    INNER JOIN block ON tally.dataset_id = block.dataset_id AND tally.block = block.block
+    INNER JOIN block
+        ON learned_block.dataset_id = block.dataset_id AND learned_block.block = block.block
 ) AS expanded;
 
 COMMENT ON VIEW learning_order IS

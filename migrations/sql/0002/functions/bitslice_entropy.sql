@@ -23,7 +23,14 @@ BEGIN
                         * example.tally / example.voters
                     WHEN example.voters > 0 THEN coalesce(example.entropy, 0)
                 END
-            FROM unnest(entropy, unslice(one), voters) AS example (entropy, tally, voters)
+            FROM (
+                -- Zipped in the list of columns: as a function in FROM it would be kept first.
+                SELECT
+                    unnest(entropy) AS entropy,
+                    unnest(unslice(one)) AS tally,
+                    unnest(voters) AS voters
+                OFFSET 0
+            ) AS example
         );
     END LOOP;
     RETURN coalesce(entropy, '{}');

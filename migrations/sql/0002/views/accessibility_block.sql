@@ -11,16 +11,26 @@ SELECT
     tally.dataset_id,
     tally.block,
     tally.evaluations,
-    ARRAY(
-        SELECT
-            SUM(
-                share.correct::DOUBLE PRECISION
-                / tally.runs[((share.place - 1) / tally.size)::INTEGER + 1]
-            ) / tally.evaluations
-        FROM UNNEST(tally.correct) WITH ORDINALITY AS share (correct, place)
-        GROUP BY (share.place - 1) % tally.size
-        ORDER BY (share.place - 1) % tally.size
-    ) AS accessibility
+    CASE
+        -- In a complete ensemble there is one part: nothing to add up.
+        WHEN CARDINALITY(tally.runs) = 1
+            THEN
+                ARRAY(
+                    SELECT
+                        UNNEST(tally.correct)::DOUBLE PRECISION
+                        / tally.runs[1] / tally.evaluations
+                )
+        ELSE ARRAY(
+            SELECT
+                SUM(
+                    share.correct::DOUBLE PRECISION
+                    / tally.runs[((share.place - 1) / tally.size)::INTEGER + 1]
+                ) / tally.evaluations
+            FROM UNNEST(tally.correct) WITH ORDINALITY AS share (correct, place)
+            GROUP BY (share.place - 1) % tally.size
+            ORDER BY (share.place - 1) % tally.size
+        )
+    END AS accessibility
 FROM (
     SELECT
         part.ensemble,

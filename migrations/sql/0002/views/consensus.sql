@@ -21,51 +21,21 @@ SELECT
     expanded.prediction_entropy
 FROM (
     SELECT
-        poll.ensemble,
-        poll.ensemble_id,
+        consensus_block.ensemble,
+        consensus_block.ensemble_id,
         block.split,
         block.first_example,
         block.first_position,
-        poll.runs,
+        consensus_block.runs,
         generate_series(0, block.size - 1) AS slot,
         unnest(unslice(block.label)) AS label,
-        unnest(unslice((poll.winner).class)) AS consensus_class,
-        unnest(unslice((poll.winner).tally)) AS votes,
-        unnest(unslice(poll.correct)) AS correct,
-        unnest(poll.entropy) AS prediction_entropy
-    FROM (
-        SELECT
-            final_block.ensemble,
-            final_block.ensemble_id,
-            final_block.dataset_id,
-            final_block.block,
-            count(*)::INTEGER AS runs,
-            bitslice_sum(final_block.correct) AS correct,
-            bitslice_plurality(
-                array_agg(final_block.predicted),
-                array_agg(final_block.everyone),
-                truth.label,
-                dataset.num_classes
-            ) AS winner,
-            bitslice_entropy(
-                array_agg(final_block.predicted),
-                array_agg(final_block.everyone),
-                dataset.num_classes
-            ) AS entropy
-        FROM final_block
-        INNER JOIN dataset ON final_block.dataset_id = dataset.id
-        INNER JOIN block AS truth
-            ON final_block.dataset_id = truth.dataset_id AND final_block.block = truth.block
-        WHERE final_block.predicted IS NOT NULL
-        GROUP BY
-            final_block.ensemble,
-            final_block.ensemble_id,
-            final_block.dataset_id,
-            final_block.block,
-            truth.label,
-            dataset.num_classes
-    ) AS poll
-    INNER JOIN block ON poll.dataset_id = block.dataset_id AND poll.block = block.block
+        unnest(unslice(consensus_block.consensus_class)) AS consensus_class,
+        unnest(unslice(consensus_block.votes)) AS votes,
+        unnest(unslice(consensus_block.correct)) AS correct,
+        unnest(consensus_block.prediction_entropy) AS prediction_entropy
+    FROM consensus_block
+    INNER JOIN block
+        ON consensus_block.dataset_id = block.dataset_id AND consensus_block.block = block.block
 ) AS expanded;
 
 COMMENT ON VIEW consensus IS

@@ -10,217 +10,244 @@
 -- run held the example out (those of the split train), ensemble_agreement where `tracker analyze`
 -- has not computed it from the runs that there are now, and as learning_order says.
 --
--- The scores are laid on top of each other and grouped, not joined: the planner, which cannot know
--- how many rows a block makes, might make one side again for each row of the other.
+-- A score of a block is one row of `part`, as slices or as numbers, one an example. A further one
+-- takes a branch there and a line in each list of columns. The rows of a block are laid on top of
+-- each other and grouped, not joined: the planner, which cannot know how many rows a block makes,
+-- might make one side again for each row of the other. Expanding comes last, once for all scores.
 
 CREATE VIEW example_difficulty AS
 SELECT
-    score.ensemble,
-    score.ensemble_id,
-    score.split,
-    score.example_id,
-    score.position,
-    score.label,
-    max(score.accessibility) AS accessibility,
-    max(score.rank) AS rank,
-    max(score.mean_learned) AS mean_learned,
-    max(score.median_learned) AS median_learned,
-    max(score.learned_share) AS learned_share,
-    max(score.first_correct) AS first_correct,
-    max(score.last_mistake) AS last_mistake,
-    max(score.forgetting_events) AS forgetting_events,
-    max(score.never_learned_share) AS never_learned_share,
-    max(score.difficulty) AS difficulty,
-    max(score.confidence) AS confidence,
-    max(score.variability) AS variability,
-    max(score.aum) AS aum,
-    max(score.consistency) AS consistency,
-    max(score.consensus_class) AS consensus_class,
-    max(score.consensus_share) AS consensus_share,
-    max(score.prediction_entropy) AS prediction_entropy,
-    max(score.ensemble_agreement) AS ensemble_agreement
+    expanded.ensemble,
+    expanded.ensemble_id,
+    expanded.split,
+    expanded.first_example + expanded.slot AS example_id,
+    expanded.first_position + expanded.slot AS position,
+    expanded.label,
+    expanded.accessibility,
+    -- As in the view accessibility.
+    rank() OVER (
+        PARTITION BY expanded.ensemble_id, expanded.ensemble, expanded.split
+        ORDER BY round(expanded.accessibility * 1e12) DESC
+    ) AS rank,
+    -- As in learning_order.
+    expanded.learned::DOUBLE PRECISION / nullif(expanded.learned_runs, 0) AS mean_learned,
+    CASE
+        WHEN 2 * expanded.learned_runs > expanded.runs
+            THEN (expanded.lower_median + expanded.upper_median)::DOUBLE PRECISION / 2
+    END AS median_learned,
+    expanded.learned_runs::DOUBLE PRECISION / expanded.runs AS learned_share,
+    expanded.first_correct::DOUBLE PRECISION / nullif(expanded.met_runs, 0) AS first_correct,
+    expanded.last_mistake::DOUBLE PRECISION / expanded.runs AS last_mistake,
+    expanded.forgotten::DOUBLE PRECISION / expanded.runs AS forgetting_events,
+    (expanded.runs - expanded.met_runs)::DOUBLE PRECISION / expanded.runs AS never_learned_share,
+    dichotomous_difficulty(expanded.learned_runs, expanded.runs) AS difficulty,
+    nullif(expanded.confidence, 'NaN') AS confidence,
+    nullif(expanded.variability, 'NaN') AS variability,
+    nullif(expanded.aum, 'NaN') AS aum,
+    expanded.held_out_correct::DOUBLE PRECISION / nullif(expanded.held_out, 0) AS consistency,
+    expanded.consensus_class,
+    expanded.votes::DOUBLE PRECISION / expanded.voters AS consensus_share,
+    expanded.prediction_entropy,
+    nullif(expanded.ensemble_agreement, 'NaN') AS ensemble_agreement
 FROM (
     SELECT
-        learning_order.ensemble,
-        learning_order.ensemble_id,
-        learning_order.split,
-        learning_order.example_id,
-        learning_order.position,
-        learning_order.label,
-        learning_order.accessibility,
-        learning_order.rank,
-        learning_order.mean_learned,
-        learning_order.median_learned,
-        learning_order.learned_share,
-        learning_order.first_correct,
-        learning_order.last_mistake,
-        learning_order.forgetting_events,
-        learning_order.never_learned_share,
-        dichotomous_difficulty(
-            round(learning_order.learned_share * learning_order.runs)::INTEGER,
-            learning_order.runs
-        ) AS difficulty,
-        NULL::DOUBLE PRECISION AS confidence,
-        NULL::DOUBLE PRECISION AS variability,
-        NULL::DOUBLE PRECISION AS aum,
-        NULL::DOUBLE PRECISION AS consistency,
-        NULL::INTEGER AS consensus_class,
-        NULL::DOUBLE PRECISION AS consensus_share,
-        NULL::DOUBLE PRECISION AS prediction_entropy,
-        NULL::DOUBLE PRECISION AS ensemble_agreement
-    FROM learning_order
-    UNION ALL
-    SELECT
-        expanded.ensemble,
-        expanded.ensemble_id,
-        expanded.split,
-        expanded.first_example + expanded.slot AS example_id,
-        expanded.first_position + expanded.slot AS position,
-        expanded.label,
-        NULL::DOUBLE PRECISION AS accessibility,
-        NULL::BIGINT AS rank,
-        NULL::DOUBLE PRECISION AS mean_learned,
-        NULL::DOUBLE PRECISION AS median_learned,
-        NULL::DOUBLE PRECISION AS learned_share,
-        NULL::DOUBLE PRECISION AS first_correct,
-        NULL::DOUBLE PRECISION AS last_mistake,
-        NULL::DOUBLE PRECISION AS forgetting_events,
-        NULL::DOUBLE PRECISION AS never_learned_share,
-        NULL::TEXT AS difficulty,
-        nullif(expanded.confidence, 'NaN') AS confidence,
-        nullif(expanded.variability, 'NaN') AS variability,
-        nullif(expanded.aum, 'NaN') AS aum,
-        NULL::DOUBLE PRECISION AS consistency,
-        NULL::INTEGER AS consensus_class,
-        NULL::DOUBLE PRECISION AS consensus_share,
-        NULL::DOUBLE PRECISION AS prediction_entropy,
-        NULL::DOUBLE PRECISION AS ensemble_agreement
+        score.ensemble,
+        score.ensemble_id,
+        block.split,
+        block.first_example,
+        block.first_position,
+        score.runs,
+        score.voters,
+        generate_series(0, block.size - 1) AS slot,
+        unnest(unslice(block.label)) AS label,
+        unnest(score.accessibility) AS accessibility,
+        unnest(unslice(score.learned_runs)) AS learned_runs,
+        unnest(unslice(score.met_runs)) AS met_runs,
+        unnest(unslice(score.learned)) AS learned,
+        unnest(unslice(score.lower_median)) AS lower_median,
+        unnest(unslice(score.upper_median)) AS upper_median,
+        unnest(unslice(score.first_correct)) AS first_correct,
+        unnest(unslice(score.last_mistake)) AS last_mistake,
+        unnest(unslice(score.forgotten)) AS forgotten,
+        unnest(score.confidence) AS confidence,
+        unnest(score.variability) AS variability,
+        unnest(score.aum) AS aum,
+        unnest(unslice(score.held_out)) AS held_out,
+        unnest(unslice(score.held_out_correct)) AS held_out_correct,
+        unnest(unslice(score.consensus_class)) AS consensus_class,
+        unnest(unslice(score.votes)) AS votes,
+        unnest(score.prediction_entropy) AS prediction_entropy,
+        unnest(score.ensemble_agreement) AS ensemble_agreement
     FROM (
-        -- As data_map and aum, both in one go.
         SELECT
-            mean.ensemble,
-            mean.ensemble_id,
-            block.split,
-            block.first_example,
-            block.first_position,
-            generate_series(0, block.size - 1) AS slot,
-            unnest(mean.confidence) AS confidence,
-            unnest(mean.variability) AS variability,
-            unnest(mean.aum) AS aum,
-            unnest(unslice(block.label)) AS label
+            part.ensemble,
+            part.ensemble_id,
+            part.dataset_id,
+            part.block,
+            -- The largest of one.
+            max(part.runs) FILTER (WHERE part.score = 'learned') AS runs,
+            max(part.runs) FILTER (WHERE part.score = 'votes') AS voters,
+            max(part.numbers) FILTER (WHERE part.score = 'accessibility') AS accessibility,
+            max(part.slices) FILTER (WHERE part.score = 'learned_runs') AS learned_runs,
+            max(part.slices) FILTER (WHERE part.score = 'met_runs') AS met_runs,
+            max(part.slices) FILTER (WHERE part.score = 'learned') AS learned,
+            max(part.slices) FILTER (WHERE part.score = 'lower_median') AS lower_median,
+            max(part.slices) FILTER (WHERE part.score = 'upper_median') AS upper_median,
+            max(part.slices) FILTER (WHERE part.score = 'first_correct') AS first_correct,
+            max(part.slices) FILTER (WHERE part.score = 'last_mistake') AS last_mistake,
+            max(part.slices) FILTER (WHERE part.score = 'forgotten') AS forgotten,
+            max(part.numbers) FILTER (WHERE part.score = 'confidence') AS confidence,
+            max(part.numbers) FILTER (WHERE part.score = 'variability') AS variability,
+            max(part.numbers) FILTER (WHERE part.score = 'aum') AS aum,
+            max(part.slices) FILTER (WHERE part.score = 'held_out') AS held_out,
+            max(part.slices) FILTER (WHERE part.score = 'held_out_correct') AS held_out_correct,
+            max(part.slices) FILTER (WHERE part.score = 'consensus_class') AS consensus_class,
+            max(part.slices) FILTER (WHERE part.score = 'votes') AS votes,
+            max(part.numbers) FILTER (WHERE part.score = 'prediction_entropy')
+                AS prediction_entropy,
+            max(part.numbers) FILTER (WHERE part.score = 'ensemble_agreement')
+                AS ensemble_agreement
         FROM (
+            SELECT
+                learned_block.ensemble,
+                learned_block.ensemble_id,
+                learned_block.dataset_id,
+                learned_block.block,
+                learned_block.runs,
+                told.score,
+                told.slices,
+                NULL::DOUBLE PRECISION[] AS numbers
+            FROM learned_block
+            CROSS JOIN
+                LATERAL (
+                    VALUES
+                    ('learned_runs', learned_block.learned_runs),
+                    ('met_runs', learned_block.met_runs),
+                    ('learned', learned_block.learned),
+                    ('lower_median', learned_block.lower_median),
+                    ('upper_median', learned_block.upper_median),
+                    ('first_correct', learned_block.first_correct),
+                    ('last_mistake', learned_block.last_mistake),
+                    ('forgotten', learned_block.forgotten)
+                ) AS told (score, slices)
+            UNION ALL
+            SELECT
+                accessibility_block.ensemble,
+                accessibility_block.ensemble_id,
+                accessibility_block.dataset_id,
+                accessibility_block.block,
+                NULL::INTEGER AS runs,
+                'accessibility' AS score,
+                NULL::BIT VARYING[] AS slices,
+                accessibility_block.accessibility AS numbers
+            FROM accessibility_block
+            UNION ALL
             SELECT
                 signal_mean_block.ensemble,
                 signal_mean_block.ensemble_id,
                 signal_mean_block.dataset_id,
                 signal_mean_block.block,
-                -- The largest of one.
-                max(signal_mean_block.mean) FILTER (WHERE signal_mean_block.signal = 'confidence')
-                    AS confidence,
-                max(signal_mean_block.deviation)
-                FILTER (WHERE signal_mean_block.signal = 'confidence') AS variability,
-                max(signal_mean_block.mean) FILTER (WHERE signal_mean_block.signal = 'margin')
-                    AS aum
+                NULL::INTEGER AS runs,
+                'confidence' AS score,
+                NULL::BIT VARYING[] AS slices,
+                signal_mean_block.mean AS numbers
             FROM signal_mean_block
-            WHERE signal_mean_block.signal IN ('confidence', 'margin')
-            GROUP BY
+            WHERE signal_mean_block.signal = 'confidence'
+            UNION ALL
+            SELECT
                 signal_mean_block.ensemble,
                 signal_mean_block.ensemble_id,
                 signal_mean_block.dataset_id,
-                signal_mean_block.block
-        ) AS mean
-        INNER JOIN block ON mean.dataset_id = block.dataset_id AND mean.block = block.block
-    ) AS expanded
-    UNION ALL
-    SELECT
-        consistency.ensemble,
-        consistency.ensemble_id,
-        consistency.split,
-        consistency.example_id,
-        consistency.position,
-        consistency.label,
-        NULL::DOUBLE PRECISION AS accessibility,
-        NULL::BIGINT AS rank,
-        NULL::DOUBLE PRECISION AS mean_learned,
-        NULL::DOUBLE PRECISION AS median_learned,
-        NULL::DOUBLE PRECISION AS learned_share,
-        NULL::DOUBLE PRECISION AS first_correct,
-        NULL::DOUBLE PRECISION AS last_mistake,
-        NULL::DOUBLE PRECISION AS forgetting_events,
-        NULL::DOUBLE PRECISION AS never_learned_share,
-        NULL::TEXT AS difficulty,
-        NULL::DOUBLE PRECISION AS confidence,
-        NULL::DOUBLE PRECISION AS variability,
-        NULL::DOUBLE PRECISION AS aum,
-        consistency.consistency,
-        NULL::INTEGER AS consensus_class,
-        NULL::DOUBLE PRECISION AS consensus_share,
-        NULL::DOUBLE PRECISION AS prediction_entropy,
-        NULL::DOUBLE PRECISION AS ensemble_agreement
-    FROM consistency
-    UNION ALL
-    SELECT
-        consensus.ensemble,
-        consensus.ensemble_id,
-        consensus.split,
-        consensus.example_id,
-        consensus.position,
-        consensus.label,
-        NULL::DOUBLE PRECISION AS accessibility,
-        NULL::BIGINT AS rank,
-        NULL::DOUBLE PRECISION AS mean_learned,
-        NULL::DOUBLE PRECISION AS median_learned,
-        NULL::DOUBLE PRECISION AS learned_share,
-        NULL::DOUBLE PRECISION AS first_correct,
-        NULL::DOUBLE PRECISION AS last_mistake,
-        NULL::DOUBLE PRECISION AS forgetting_events,
-        NULL::DOUBLE PRECISION AS never_learned_share,
-        NULL::TEXT AS difficulty,
-        NULL::DOUBLE PRECISION AS confidence,
-        NULL::DOUBLE PRECISION AS variability,
-        NULL::DOUBLE PRECISION AS aum,
-        NULL::DOUBLE PRECISION AS consistency,
-        consensus.consensus_class,
-        consensus.consensus_share,
-        consensus.prediction_entropy,
-        NULL::DOUBLE PRECISION AS ensemble_agreement
-    FROM consensus
-    UNION ALL
-    SELECT
-        ensemble_agreement.ensemble,
-        ensemble_agreement.ensemble_id,
-        ensemble_agreement.split,
-        ensemble_agreement.example_id,
-        ensemble_agreement.position,
-        ensemble_agreement.label,
-        NULL::DOUBLE PRECISION AS accessibility,
-        NULL::BIGINT AS rank,
-        NULL::DOUBLE PRECISION AS mean_learned,
-        NULL::DOUBLE PRECISION AS median_learned,
-        NULL::DOUBLE PRECISION AS learned_share,
-        NULL::DOUBLE PRECISION AS first_correct,
-        NULL::DOUBLE PRECISION AS last_mistake,
-        NULL::DOUBLE PRECISION AS forgetting_events,
-        NULL::DOUBLE PRECISION AS never_learned_share,
-        NULL::TEXT AS difficulty,
-        NULL::DOUBLE PRECISION AS confidence,
-        NULL::DOUBLE PRECISION AS variability,
-        NULL::DOUBLE PRECISION AS aum,
-        NULL::DOUBLE PRECISION AS consistency,
-        NULL::INTEGER AS consensus_class,
-        NULL::DOUBLE PRECISION AS consensus_share,
-        NULL::DOUBLE PRECISION AS prediction_entropy,
-        ensemble_agreement.ensemble_agreement
-    FROM ensemble_agreement
-    WHERE NOT ensemble_agreement.stale
-) AS score
-GROUP BY
-    score.example_id,
-    score.ensemble,
-    score.ensemble_id,
-    score.split,
-    score.position,
-    score.label;
+                signal_mean_block.block,
+                NULL::INTEGER AS runs,
+                'variability' AS score,
+                NULL::BIT VARYING[] AS slices,
+                signal_mean_block.deviation AS numbers
+            FROM signal_mean_block
+            WHERE signal_mean_block.signal = 'confidence'
+            UNION ALL
+            SELECT
+                signal_mean_block.ensemble,
+                signal_mean_block.ensemble_id,
+                signal_mean_block.dataset_id,
+                signal_mean_block.block,
+                NULL::INTEGER AS runs,
+                'aum' AS score,
+                NULL::BIT VARYING[] AS slices,
+                signal_mean_block.mean AS numbers
+            FROM signal_mean_block
+            WHERE signal_mean_block.signal = 'margin'
+            UNION ALL
+            SELECT
+                held.ensemble,
+                held.ensemble_id,
+                held.dataset_id,
+                held.block,
+                NULL::INTEGER AS runs,
+                told.score,
+                told.slices,
+                NULL::DOUBLE PRECISION[] AS numbers
+            FROM (
+                SELECT
+                    final_block.ensemble,
+                    final_block.ensemble_id,
+                    final_block.dataset_id,
+                    final_block.block,
+                    bitslice_sum(final_block.held_out) AS runs,
+                    bitslice_sum(final_block.correct & final_block.held_out) AS correct
+                FROM final_block
+                GROUP BY
+                    final_block.ensemble,
+                    final_block.ensemble_id,
+                    final_block.dataset_id,
+                    final_block.block
+            ) AS held
+            CROSS JOIN
+                LATERAL (
+                    VALUES
+                    ('held_out', held.runs),
+                    ('held_out_correct', held.correct)
+                ) AS told (score, slices)
+            UNION ALL
+            SELECT
+                consensus_block.ensemble,
+                consensus_block.ensemble_id,
+                consensus_block.dataset_id,
+                consensus_block.block,
+                consensus_block.runs,
+                told.score,
+                told.slices,
+                told.numbers
+            FROM consensus_block
+            CROSS JOIN
+                LATERAL (
+                    VALUES
+                    ('consensus_class', consensus_block.consensus_class, NULL),
+                    ('votes', consensus_block.votes, NULL),
+                    ('prediction_entropy', NULL, consensus_block.prediction_entropy)
+                ) AS told (score, slices, numbers)
+            UNION ALL
+            SELECT
+                output_version.ensemble,
+                output_version.ensemble_id,
+                output_version.dataset_id,
+                score_block.block,
+                NULL::INTEGER AS runs,
+                'ensemble_agreement' AS score,
+                NULL::BIT VARYING[] AS slices,
+                score_block.value::DOUBLE PRECISION[] AS numbers
+            FROM output_version
+            INNER JOIN score_block
+                ON
+                    output_version.ensemble_id = score_block.ensemble_id
+                    -- Not a stale one.
+                    AND output_version.version = score_block.version
+            WHERE score_block.score = 'ensemble-agreement'
+        ) AS part
+        GROUP BY part.ensemble, part.ensemble_id, part.dataset_id, part.block
+    ) AS score
+    INNER JOIN block ON score.dataset_id = block.dataset_id AND score.block = block.block
+) AS expanded;
 
 COMMENT ON VIEW example_difficulty IS
 'Every score of each example in one row: for people, and for the sampler.';
