@@ -24,7 +24,10 @@ RUNS, EVALUATIONS = 4, 5
 TABLES = {"outcome_block", "signal_block", "signal_summary"}
 """Those that grow with what is recorded."""
 
-WITHOUT_BLOCKS = {"counted_run", "ensemble_evaluation", "example_label", "run_progress"}
+WITHOUT_BLOCKS = {
+    *("counted_run", "ensemble_evaluation", "example_label", "run_progress"),
+    *("output_version", "ensemble_agreement"),
+}
 """Views that read none of them."""
 
 BY_FUNCTION = {"dichotomy_summary"}
