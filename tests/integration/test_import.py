@@ -587,7 +587,7 @@ def test_the_sampler_needs_pictures_or_scores(engine: Engine, imported: Story) -
         CurriculumSampler(pictures, ensemble="theirs", epochs=2, engine=engine)
     scores = read_scores("theirs", "accessibility", engine=engine)
     np.testing.assert_allclose(scores, imported.correct[:, :, 1:].mean(axis=(0, 2)))
-    assert len(CurriculumSampler(pictures, scores=scores, epochs=2).ranking) == 20
+    assert len(CurriculumSampler(pictures, scores=scores, easy="high", epochs=2).ranking) == 20
 
 
 def test_runs_of_unequal_length_are_all_done(engine: Engine, tmp_path: Path) -> None:

@@ -2,30 +2,38 @@
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url, text
 
 from tests.support import reference
 from tests.support.ensembles import (
     Recorded,
     add_ensemble,
     block_size,
+    claimed,
     dataset_of,
     record,
     story_of,
     with_changes,
+    write,
 )
+from tests.support.servers import Servers, new_database
 from tracker import CurriculumSampler
+from tracker.curriculum.columns import EASIER, HOMES, NEVER_IF_NULL, score_views
 from tracker.curriculum.identity import check_dataset
 from tracker.curriculum.scores import (
-    EASIER,
-    NEVER_IF_NULL,
     StoredSplit,
+    mean_scores,
     read_examples,
     read_scores,
     read_split,
 )
 from tracker.datasets import ImageSplit
+from tracker.db.engine import make_engine
 from tracker.errors import DatasetMismatchError, NotFoundError, UsageError
+
+LEARNING_ORDER = [
+    name for name, view in HOMES.items() if view in ("accessibility", "learning_order")
+]
 
 RIGHT = np.random.default_rng(3).random((4, 30, 5)) < np.linspace(0, 1, 30)[:, None]
 # Example 0 is never right, so that it has no first correct evaluation; example 19 always.
@@ -47,7 +55,7 @@ def split_of(demo: Recorded, split: str = "train") -> ImageSplit:
 def test_every_score_stands_at_its_position(engine: Engine, demo: Recorded, split: str) -> None:
     expected = [row for row in reference.learning_order(demo) if row["split"] == split]
     expected.sort(key=lambda row: row["position"])
-    for score in EASIER:
+    for score in LEARNING_ORDER:
         values = read_scores("demo", score, split, engine)
         assert values.dtype == np.float64
         missing = np.inf if score in NEVER_IF_NULL else np.nan
@@ -174,3 +182,192 @@ def test_the_sampler_on_a_real_ensemble(engine: Engine, demo: Recorded) -> None:
     assert (np.diff(learned[never:]) <= 0).all()
     with pytest.raises(DatasetMismatchError):
         CurriculumSampler(train.take("d", np.arange(19)), ensemble="demo", epochs=5, engine=engine)
+
+
+NOWHERE = make_url("postgresql+psycopg://nobody@127.0.0.1:1/none")
+
+SIGNALS = {
+    "confidence": np.random.default_rng(4).random((4, 30, 5), dtype=np.float32),
+    "margin": np.random.default_rng(5).random((4, 30, 5), dtype=np.float32),
+}
+
+
+@pytest.fixture
+def signalled(engine: Engine) -> Recorded:
+    with engine.begin() as connection, block_size(8):
+        return record(connection, with_changes(STORY, name="signalled", signals=SIGNALS))
+
+
+@pytest.mark.embedded_only
+def test_every_number_of_every_view_of_examples_can_be_a_score(
+    engine: Engine, signalled: Recorded
+) -> None:
+    """What the sampler reads is what a user sees who asks the view."""
+    with engine.connect() as connection:
+        views = score_views(connection)
+        assert views.keys() >= {*HOMES.values(), "example_difficulty", "convergence"}
+        assert "forgetting" not in views, "it has a row for each run"
+        assert "tp_agreement" not in views, "it has a row for each evaluation"
+        for view, columns in views.items():
+            assert not columns.keys() & {"position", "label", "ensemble_id"}
+            rows = connection.execute(
+                text(f"SELECT * FROM {view} WHERE ensemble = 'signalled' AND split = 'train'")
+            ).all()
+            for name in columns:
+                null = np.inf if name in NEVER_IF_NULL else np.nan
+                expected = np.full(20, np.nan)
+                for row in rows:
+                    value = getattr(row, name)
+                    expected[row.position] = null if value is None else float(value)
+                if np.isfinite(expected).any():
+                    values = read_scores("signalled", name, view=view, engine=engine)
+                    np.testing.assert_allclose(values, expected, atol=1e-12)
+                else:
+                    with pytest.raises(UsageError, match=f"no outcomes yet that give {name} of"):
+                        read_scores("signalled", f"{view}.{name}", engine=engine)
+
+
+@pytest.mark.embedded_only
+def test_a_name_alone_is_that_of_the_summary(engine: Engine, signalled: Recorded) -> None:
+    with engine.connect() as connection:
+        views = score_views(connection)
+    assert set(HOMES) <= set(views["example_difficulty"])
+    for name, view in HOMES.items():
+        assert name in views[view]
+        if name == "consistency":  # Of held-out examples, and no run held one of these out.
+            continue
+        alone, summary = (
+            read_scores("signalled", score, engine=engine)
+            for score in (name, f"example_difficulty.{name}")
+        )
+        np.testing.assert_allclose(alone, summary, atol=1e-12, err_msg=name)
+    assert read_scores("signalled", "rescaled", engine=engine).shape == (20,)
+
+
+def test_names_that_are_no_score_list_the_choices(engine: Engine, demo: Recorded) -> None:
+    for score, view, message in (
+        ("ease", None, "unknown score 'ease': choose one of accessibility, aum"),
+        ("accessibility.ease", None, "unknown score of accessibility 'ease': choose one of access"),
+        ("label", None, "unknown score 'label'"),
+        ("forgetting.learned", None, "unknown view of a score 'forgetting': .*, learning_order"),
+        ("aum.aum", "aum", "names its view already: leave out view='aum'"),
+        ("runs", None, "several views have a score 'runs': choose one of aum.runs, consensus.runs"),
+        (7, None, "score must be the name of a column, got 7"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            read_scores("demo", score, view=view, engine=engine)  # type: ignore[arg-type]
+
+
+def test_the_field_knows_only_scores_that_exist(engine: Engine) -> None:
+    with engine.connect() as connection:
+        columns = {name for view in score_views(connection).values() for name in view}
+    assert set(EASIER) <= columns | {"prediction_depth"}
+
+
+def test_several_ensembles_are_averaged(engine: Engine, demo: Recorded) -> None:
+    with engine.begin() as connection, block_size(8):
+        predicted = np.broadcast_to(STORY.labels[None, :, None], STORY.predicted.shape)
+        record(connection, with_changes(STORY, predicted=predicted, name="perfect"))
+        record(
+            connection, story_of(RIGHT, sizes={"train": 20, "test": 10}, labels=[1] * 30, name="o")
+        )
+    one = read_scores("demo", engine=engine)
+    assert read_scores(["demo", "perfect"], engine=engine) == pytest.approx((one + 1) / 2)
+    assert read_scores(["demo", "demo", "perfect"], engine=engine) == pytest.approx(
+        (2 * one + 1) / 3
+    )
+    with pytest.raises(DatasetMismatchError, match="'demo' and 'o' were trained on different exam"):
+        read_scores(["demo", "o"], engine=engine)
+    with pytest.raises(NotFoundError, match="no ensemble 'none'"):
+        read_scores(["demo", "none"], engine=engine)
+
+
+def test_means_are_over_those_that_have_a_score() -> None:
+    nan, inf = np.nan, np.inf
+    mean = mean_scores([np.array([1, nan, nan, inf]), np.array([3, 5, nan, 2])])
+    np.testing.assert_array_equal(mean, [2, 5, nan, inf])
+
+
+def test_which_end_is_easy_is_known_or_asked(engine: Engine, signalled: Recorded) -> None:
+    train = split_of(signalled)
+    options = {"ensemble": "signalled", "epochs": 3, "engine": engine}
+    entropy = CurriculumSampler(train, score="consensus.prediction_entropy", **options)
+    assert entropy.curriculum.easy == "low"
+    with pytest.raises(UsageError, match="which end of variability is easy"):
+        CurriculumSampler(train, score="variability", **options)
+    steady = CurriculumSampler(train, score="variability", easy="low", **options)
+    deviation = SIGNALS["confidence"][:, :20].std(axis=2, dtype=np.float64).mean(axis=0)
+    assert steady.ranking[0] == deviation.argmin()
+    assert steady.ranking[-1] == deviation.argmax()
+
+
+def test_refresh_follows_an_ensemble_that_trains(engine: Engine, demo: Recorded) -> None:
+    untrained = with_changes(STORY, name="live", recorded=[()] * 4, states=["queued"] * 4)
+    with engine.begin() as connection, block_size(8):
+        recorded = record(connection, untrained)
+        claims = [claimed(connection, run_id) for run_id in recorded.run_ids]
+        for run, claim in enumerate(claims):
+            write(connection, claim, STORY, run, 0)
+    train = split_of(demo)
+    live, once = (
+        CurriculumSampler(train, ensemble="live", refresh=refresh, epochs=4, engine=engine)
+        for refresh in ("epoch", None)
+    )
+    before = live.ranking
+    with engine.begin() as connection, block_size(8):
+        for run, claim in enumerate(claims):
+            for evaluation in (1, 2, 3, 4):
+                write(connection, claim, STORY, run, evaluation)
+    live.set_epoch(0)
+    assert np.array_equal(live.ranking, before), "this epoch has begun"
+    for sampler in (live, once):
+        sampler.set_epoch(1)
+    scores = read_scores("live", engine=engine)
+    assert (np.diff(scores[live.ranking]) <= 0).all()
+    assert not np.array_equal(live.ranking, before)
+    assert np.array_equal(once.ranking, before)
+
+
+def live_sampler(engine: Engine, train: ImageSplit) -> CurriculumSampler:
+    return CurriculumSampler(train, ensemble="demo", refresh="epoch", epochs=4, engine=engine)
+
+
+def goes_on(sampler: CurriculumSampler, reason: str) -> None:
+    """A new epoch begins with the scores of before, and says why."""
+    before, first = sampler.ranking, sampler.pool_size
+    with pytest.warns(RuntimeWarning, match=f"epoch 1 keeps the scores of before: .*{reason}"):
+        sampler.set_epoch(1)
+    assert np.array_equal(sampler.ranking, before)
+    assert sampler.pool_size > first
+    assert len(list(sampler)) == sampler.pool_size
+
+
+def test_training_goes_on_without_the_ensemble_or_an_answer(
+    engine: Engine, demo: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampler, hasty = (live_sampler(engine, split_of(demo)) for _ in range(2))
+    with monkeypatch.context() as patch:
+        patch.setattr("tracker.curriculum.planned.REFRESH_SECONDS", 0.001)
+        goes_on(hasty, "statement timeout")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE ensemble SET name = 'renamed'"))
+    goes_on(sampler, "no ensemble 'demo'")
+
+
+def test_training_goes_on_when_the_database_is_gone(servers: Servers) -> None:
+    with new_database(servers.admin, servers.template) as url:
+        engine = make_engine(url)
+        with engine.begin() as connection, block_size(8):
+            train = split_of(record(connection, STORY))
+        sampler = live_sampler(engine, train)
+    goes_on(sampler, "cannot connect to PostgreSQL")
+    engine.dispose()
+
+
+def test_a_dataset_is_refused_without_the_database_too(engine: Engine, demo: Recorded) -> None:
+    """Only the first of several processes need reach it."""
+    train, unreachable = split_of(demo), make_engine(NOWHERE)
+    stored = read_split("demo", engine=engine)
+    check_dataset(train, stored, unreachable)
+    with pytest.raises(DatasetMismatchError, match="its fingerprint differs"):
+        check_dataset(train.take("d", np.arange(20)[::-1]), stored, unreachable)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tracker.curriculum.description import Curriculum
 from tracker.curriculum.growth import PACINGS, Pacing, make_pacing
-from tracker.curriculum.order import MISSING, ORDERS, UNPACED, rank_examples, round_robin
+from tracker.curriculum.order import BLIND, MISSING, ORDERS, UNPACED, rank_examples, round_robin
 from tracker.curriculum.plan import Examples, epoch_length, make_ranking, plan_epoch
 from tracker.curriculum.sampling import SAMPLINGS, replacement, shuffle, without_replacement
 from tracker.errors import UsageError
@@ -37,7 +37,7 @@ def curricula(draw: st.DrawFn, n: int) -> Curriculum:
         seed=draw(seeds),
         order=order,
         easy=draw(st.sampled_from(["high", "low"])),
-        missing=draw(st.sampled_from(["last", "first", "drop"])),
+        missing=draw(st.sampled_from(["last", "drop", *([] if order in BLIND else ["first"])])),
         balance=pacing is not None and draw(st.booleans()),
         pacing=pacing,
         unit="step" if by_step else "epoch",

@@ -6,10 +6,11 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from tracker import CurriculumSampler
+from tracker.curriculum.growth import PACINGS
 from tracker.curriculum.identity import check_dataset, first_difference
 from tracker.curriculum.order import ORDERS
 from tracker.curriculum.pacing import PACING
-from tracker.curriculum.scores import StoredSplit, read_scores
+from tracker.curriculum.scores import StoredSplit
 from tracker.datasets.identity import examples_of, split_fingerprint
 from tracker.errors import DatasetMismatchError, UsageError
 
@@ -33,7 +34,7 @@ def seen(loader: DataLoader[object]) -> list[int]:
 
 def test_easy_first_in_a_data_loader() -> None:
     scores = np.arange(N) / N
-    sampler = CurriculumSampler(range(N), scores=scores, epochs=10, seed=4)
+    sampler = CurriculumSampler(range(N), scores=scores, easy="high", epochs=10, seed=4)
     loader = DataLoader(range(N), batch_size=8, sampler=sampler)
     pools = []
     for epoch in range(10):
@@ -48,13 +49,21 @@ def test_easy_first_in_a_data_loader() -> None:
     assert pools == [10, 15, 20, 25, 30, 35, 40, 45, 50, 50]
 
 
-@pytest.mark.parametrize("pacing", PACING)
+PACES = {
+    **{name: {"grow": 0.7} for name in PACING},
+    "fixed-exponential": {"step_length": 2},
+    "varied-exponential": {"step_length": [1, 2, 3, 4]},
+}
+
+
+@pytest.mark.parametrize("pacing", PACINGS)
 def test_controls_see_as_many_examples(pacing: str) -> None:
     scores = np.random.default_rng(1).random(N)
     pools = {}
     for order in ORDERS:
+        paced = {} if order == "shuffled" else {**PACES[pacing], "pacing": pacing, "start": 0.1}
         sampler = CurriculumSampler(
-            range(N), scores=scores, order=order, pacing=pacing, epochs=12, grow=0.7, start=0.1
+            range(N), scores=scores, easy="high", order=order, epochs=12, **paced
         )
         pools[order] = [len(list(sampler)) for epoch in range(12) if not sampler.set_epoch(epoch)]
     assert pools["easy-first"] == pools["hard-first"] == pools["random"]
@@ -63,7 +72,7 @@ def test_controls_see_as_many_examples(pacing: str) -> None:
 
 
 def test_epoch_0_is_repeated_until_set_epoch() -> None:
-    sampler = CurriculumSampler(range(N), scores=np.zeros(N), epochs=3, start=1)
+    sampler = CurriculumSampler(range(N), scores=np.zeros(N), easy="low", epochs=3, start=1)
     first = list(sampler)
     assert list(sampler) == first
     assert all(type(index) is int for index in first)
@@ -74,7 +83,7 @@ def test_epoch_0_is_repeated_until_set_epoch() -> None:
 
 
 def test_a_started_epoch_is_not_disturbed() -> None:
-    sampler = CurriculumSampler(range(N), scores=np.arange(N), epochs=3)
+    sampler = CurriculumSampler(range(N), scores=np.arange(N), easy="high", epochs=3)
     epoch = iter(sampler)
     begun = [next(epoch)]
     sampler.set_epoch(2)
@@ -85,10 +94,12 @@ def test_a_started_epoch_is_not_disturbed() -> None:
 
 @pytest.mark.parametrize("scores", [[3, 1, 2], torch.tensor([3, 1, 2], dtype=torch.bfloat16)])
 def test_what_the_scores_are_says_what_is_easy(scores: object) -> None:
-    easy = CurriculumSampler(range(3), scores=scores, epochs=1)
+    easy = CurriculumSampler(range(3), scores=scores, score="accessibility", epochs=1)
     assert easy.ranking.tolist() == [0, 2, 1]
     forgetting = CurriculumSampler(range(3), scores=scores, score="forgetting_events", epochs=1)
     assert forgetting.ranking.tolist() == [1, 2, 0]
+    given = CurriculumSampler(range(3), scores=scores, score="charm", easy="low", epochs=1)
+    assert given.ranking.tolist() == [1, 2, 0]
 
 
 @pytest.mark.parametrize(
@@ -96,32 +107,58 @@ def test_what_the_scores_are_says_what_is_easy(scores: object) -> None:
     [
         ({"order": "anti-curr"}, "unknown order 'anti-curr': choose one of easy-first, hard-first"),
         ({"pacing": "cubic"}, "unknown pacing 'cubic': choose one of linear, quadratic"),
-        ({"score": "ease"}, "unknown score 'ease': choose one of accessibility"),
+        ({"easy": "up"}, "unknown easy 'up': choose one of high, low"),
+        ({"easy": None}, "which end of your scores is easy.*known are accessibility, rank"),
+        ({"easy": None, "score": "charm"}, "which end of charm is easy"),
         ({"start": -0.1}, "start must lie between 0 and 1 .*, got -0.1"),
         ({"grow": -1}, "grow must be at least 0 .*, got -1"),
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"seed": -1}, "seed must lie between 0 and 2147483647, got -1"),
         ({"scores": None}, "exactly one of ensemble and scores, got neither"),
         ({"ensemble": "demo"}, "exactly one of ensemble and scores, got both"),
+        ({"ensemble": [], "scores": None}, "ensemble must name at least one ensemble, got none"),
         ({"scores": [1, 2]}, r"one number for each of the 3 examples, got shape \(2,\)"),
         ({"scores": [[1, 2, 3]]}, r"each of the 3 examples, got shape \(1, 3\)"),
         ({"scores": ["a", "b", "c"]}, "scores must be numbers: could not convert"),
+        ({"scores": [np.nan] * 3}, "scores are all missing"),
+        ({"view": "aum"}, "view has no effect without ensemble"),
+        ({"split": "test"}, "split has no effect without ensemble"),
+        ({"refresh": "epoch"}, "refresh has no effect without ensemble"),
+        ({"refresh": "step"}, "unknown refresh 'step': choose one of epoch"),
+        (
+            {"scores": None, "ensemble": "demo", "refresh": "epoch", "order": "random"},
+            "refresh has no effect on order 'random'",
+        ),
+        ({"labels": [0, 1, 2]}, "labels has no effect without balance=True"),
+        ({"example_types": ["easy"] * 3}, "example_types has no effect without types"),
+        ({"types": {"easy": 0}}, "types has no effect without ensemble or example_types"),
+        (
+            {"types": {"hard": 0}, "example_types": ["easy", "odd", "odd"]},
+            "unknown difficulty type 'hard': choose one of easy, odd",
+        ),
+        ({"types": {"a": 0}, "example_types": ["a"]}, "example_types must be one name for each"),
+        ({"order": "shuffled", "grow": 0.5}, "grow has no effect on order 'shuffled'"),
+        ({"order": "shuffled", "balance": True, "labels": [0, 1, 2]}, "balance has no effect"),
+        ({"balance": True, "labels": [0, 1.5, 2]}, "labels must be whole numbers"),
+        ({"balance": True}, "balance=True needs labels, a class of each example: cannot tell"),
+        ({"order": "random", "missing": "first"}, "missing='first' has no effect on order"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"rank": 0}, "rank was given without num_replicas"),
+        ({"num_replicas": 2}, "num_replicas was given without rank"),
+        ({"rank": 2, "num_replicas": 2}, "rank must lie between 0 and 1, got 2"),
+        ({"rank": 0, "num_replicas": 0}, "num_replicas must be at least 1, got 0"),
     ],
 )
 def test_options_are_checked(change: dict[str, object], message: str) -> None:
+    valid = {"scores": [1, 2, 3], "easy": "high", "epochs": 5}
     with pytest.raises(UsageError, match=message):
-        CurriculumSampler(range(3), **({"scores": [1, 2, 3], "epochs": 5} | change))
+        CurriculumSampler(range(3), **(valid | change))
 
 
 def test_negative_epochs_are_refused() -> None:
-    sampler = CurriculumSampler(range(3), scores=[1, 2, 3], epochs=5)
+    sampler = CurriculumSampler(range(3), scores=[1, 2, 3], easy="high", epochs=5)
     with pytest.raises(UsageError, match="epoch must be at least 0, got -1"):
         sampler.set_epoch(-1)
-
-
-def test_unknown_scores_are_refused_before_the_database_is_asked() -> None:
-    with pytest.raises(UsageError, match="unknown score 'label': choose one of accessibility"):
-        read_scores("demo", "label")
 
 
 def test_the_same_dataset_is_accepted() -> None:

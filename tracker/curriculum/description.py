@@ -83,6 +83,8 @@ class Curriculum:
                 raise choice_error(name, getattr(self, name), choices)
         if self.easy not in (None, *EASY_ENDS):
             raise choice_error("easy", self.easy, EASY_ENDS)
+        if self.missing == "first" and self.order in BLIND:
+            raise UsageError(f"missing='first' has no effect on order {self.order!r}")
         if self.easy is None and self.order not in BLIND:
             raise UsageError(f"order {self.order!r} needs easy: choose one of high, low")
         _check_whole("num_samples", self.num_samples, 1)

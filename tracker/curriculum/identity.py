@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.curriculum.scores import StoredSplit, has_no_pictures, read_examples
+from tracker.curriculum.scores import StoredSplit, read_examples
 from tracker.datasets.identity import examples_of, split_fingerprint
-from tracker.errors import DatasetMismatchError, UsageError
+from tracker.errors import DatabaseUnavailableError, DatasetMismatchError, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -17,11 +17,15 @@ Examples = tuple[Sequence[bytes], NDArray[np.int64]]
 """Content hashes and labels of N examples, in order."""
 
 
-def check_dataset(dataset: Sized, stored: StoredSplit, engine: "Engine | None" = None) -> None:
+def check_dataset(dataset: Sized, stored: StoredSplit, engine: "Engine | None" = None) -> Examples:
     """Refuse a dataset that is not the split on which an ensemble was trained.
 
     Every picture and label is compared by fingerprint; the stored examples are read only to
     say where the first difference is.
+
+    Returns
+    -------
+    Content hashes and labels of the dataset.
 
     Raises
     ------
@@ -33,15 +37,20 @@ def check_dataset(dataset: Sized, stored: StoredSplit, engine: "Engine | None" =
     """
     if len(dataset) != stored.size:  # Needs no hashes, and no look at the pictures.
         raise _mismatch(stored, f"it has {len(dataset)} examples, not {stored.size}")
-    if has_no_pictures(stored, engine):
+    if not stored.has_pictures:
         raise UsageError(
             f"ensemble {stored.ensemble!r} was imported without pictures, so that no dataset can "
             "be told to be its own: import it with --dataset, or make sure that yours has its "
             "examples in its order and give scores=tracker.curriculum.scores.read_scores(...)"
         )
     given = examples_of(dataset)
-    if split_fingerprint(*given) != stored.fingerprint:
-        raise _mismatch(stored, first_difference(given, read_examples(stored, engine)))
+    if split_fingerprint(*given) == stored.fingerprint:
+        return given
+    try:
+        reason = first_difference(given, read_examples(stored, engine))
+    except DatabaseUnavailableError:  # Only one of several processes need reach the database.
+        reason = "its fingerprint differs"
+    raise _mismatch(stored, reason)
 
 
 def first_difference(given: Examples, stored: Examples) -> str:

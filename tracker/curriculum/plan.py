@@ -195,6 +195,8 @@ def epoch_segments(curriculum: Curriculum, n: int, epoch: int) -> tuple[Segment,
 
 def epoch_length(curriculum: Curriculum, n: int, epoch: int) -> int:
     """Number of examples of one epoch of a ranking of `n`, on all ranks together."""
+    if curriculum.step_examples is not None:
+        return curriculum.num_samples or n
     return sum(part.count for part in epoch_segments(curriculum, n, epoch))
 
 

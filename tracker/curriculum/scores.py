@@ -1,45 +1,48 @@
-"""One score per example, and what its dataset was, read from the database."""
+"""What a curriculum reads from the database: scores, difficulty types, and what the dataset was."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Double, Integer, Text, cast, column, func, select, table
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Double,
+    Integer,
+    LargeBinary,
+    Text,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from tracker.curriculum.order import Easy
+from tracker.curriculum.columns import NEVER_IF_NULL, Score, find_score
 from tracker.datasets.pictureless import is_pictureless
 from tracker.db.models import Ensemble, Example, Split
 from tracker.ensembles import unknown_ensemble
-from tracker.errors import UsageError, choice_error
+from tracker.errors import DatasetMismatchError, UsageError, choice_error
+from tracker.exports.tables import list_views
+from tracker.reports.subject import snapshot
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Select
 
-EASIER: dict[str, Easy] = {
-    "accessibility": "high",
-    "rank": "low",
-    "mean_learned": "low",
-    "median_learned": "low",
-    "first_correct": "low",
-    "last_mistake": "low",
-    "forgetting_events": "low",
-    "never_learned_share": "low",
-    "learned_share": "high",
-}
-"""The scores of the view `learning_order`, and at which end their easy examples are."""
+Floats = NDArray[np.float64]
 
-NEVER_IF_NULL = frozenset({"mean_learned", "median_learned", "first_correct"})
-"""Scores whose NULL means never, later than any evaluation: the hardest of all."""
+T = TypeVar("T")
+U = TypeVar("U")
 
-LEARNING_ORDER = table(
-    "learning_order",
-    column("ensemble", Text),
-    column("split", Text),
-    column("position", Integer),
-    *(column(name) for name in EASIER),
-)
+TYPES = "difficulty_type"
+"""The view of difficulty types, and its column."""
+
+_EMPTY = literal(b"", LargeBinary)
 
 
 @dataclass(frozen=True)
@@ -53,19 +56,87 @@ class StoredSplit:
     """N: number of examples."""
     fingerprint: str
     """See `tracker.datasets.identity.split_fingerprint`."""
+    has_pictures: bool = True
+    """Whether it was not imported with names in place of pictures."""
 
 
-def easier(score: str) -> Easy:
-    """At which end of a score of `learning_order` the easy examples are.
+@dataclass(frozen=True)
+class Question:
+    """Which numbers of which ensembles a curriculum asks for.
+
+    Attributes
+    ----------
+    ensembles
+        Names; the scores of several are averaged.
+    score, view
+        See `tracker.curriculum.columns.find_score`.
+    types
+        Whether the difficulty types are wanted too.
+    """
+
+    ensembles: tuple[str, ...]
+    score: str = "accessibility"
+    view: str | None = None
+    split: str = "train"
+    types: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The numbers, of one moment."""
+
+    stored: StoredSplit
+    """Of the first ensemble; the others' are the same examples."""
+    score: Score
+    scores: Floats
+    """Shape (N,): see `read_scores`."""
+    types: NDArray[np.str_] | None
+    """Names of difficulty types, shape (N,), empty where there is none; if they were wanted."""
+
+
+def ask(question: Question, engine: "Engine | None" = None, seconds: float | None = None) -> Answer:
+    """What the views say now; running ensembles answer too.
+
+    Parameters
+    ----------
+    engine
+        Database; the configured one if not given.
+    seconds
+        How long the database may take for each question, if not as long as it likes.
 
     Raises
     ------
+    NotFoundError
+        If there is no such ensemble; the message lists up to ten that exist.
     UsageError
-        If `score` is not in `EASIER`; the message lists them.
+        If score or split are unknown, or an ensemble has no outcome that gives this score yet.
+    DatasetMismatchError
+        If the ensembles are of different examples.
     """
-    if not isinstance(score, str) or score not in EASIER:
-        raise choice_error("score", score, EASIER)
-    return EASIER[score]
+    with snapshot(_engine(engine)) as connection:
+        if seconds is not None:
+            connection.execute(text(f"SET LOCAL statement_timeout = {round(1000 * seconds):d}"))
+        splits = [_find_split(connection, name, question.split) for name in question.ensembles]
+        for stored in splits[1:]:
+            if stored.fingerprint != splits[0].fingerprint:
+                raise DatasetMismatchError(
+                    f"ensembles {splits[0].ensemble!r} and {stored.ensemble!r} were trained on "
+                    f"different examples: the split {question.split!r} of their datasets differs"
+                )
+        score = find_score(connection, question.score, question.view)
+        scores = mean_scores([_read(connection, stored, score) for stored in splits])
+        types = _read_types(connection, splits) if question.types else None
+    return Answer(splits[0], score, scores, types)
+
+
+def mean_scores(scores: Sequence[Floats]) -> Floats:
+    """Mean of several ensembles' scores, shape (N,), over those that have one; NaN if none has."""
+    values = np.stack(scores)
+    counts: NDArray[np.int64] = (~np.isnan(values)).sum(axis=0)
+    # A score that never happens in one ensemble never happens on average.
+    sums = np.where(np.isnan(values), 0, values).sum(axis=0)
+    mean: Floats = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    return mean
 
 
 def read_split(ensemble: str, split: str = "train", engine: "Engine | None" = None) -> StoredSplit:
@@ -78,29 +149,29 @@ def read_split(ensemble: str, split: str = "train", engine: "Engine | None" = No
     UsageError
         If its dataset has no such split; the message lists them.
     """
-    query = (
-        select(Split.dataset_id, Split.size, Split.fingerprint)
-        .join(Ensemble, Ensemble.dataset_id == Split.dataset_id)
-        .where(Ensemble.name == ensemble, Split.split == split)
-    )
     with _engine(engine).connect() as connection:
-        found = connection.execute(query).one_or_none()
-        if found is None:
-            raise _not_found(connection, ensemble, split)
-    return StoredSplit(ensemble, found.dataset_id, split, found.size, found.fingerprint)
+        return _find_split(connection, ensemble, split)
 
 
 def read_scores(
-    ensemble: str, score: str, split: str = "train", engine: "Engine | None" = None
-) -> NDArray[np.float64]:
-    """One score per example of a split, in one query; running ensembles answer too.
+    ensemble: str | Sequence[str],
+    score: str = "accessibility",
+    split: str = "train",
+    engine: "Engine | None" = None,
+    *,
+    view: str | None = None,
+) -> Floats:
+    """One score per example of a split: see `ask`.
 
     Parameters
     ----------
     ensemble
-        Name of the ensemble.
+        Name of the ensemble, or of several whose scores are averaged.
     score
-        A column of the view `learning_order`: one of `EASIER`.
+        A column of numbers of any view with one row per example, as `view.column` or alone: see
+        `tracker.curriculum.columns.find_score`.
+    view
+        The view, if `score` does not name it.
     split
         Split of the ensemble's dataset.
     engine
@@ -113,32 +184,84 @@ def read_scores(
 
     Raises
     ------
-    NotFoundError
-        If there is no such ensemble; the message lists up to ten that exist.
-    UsageError
-        If `score` or `split` is unknown, or no outcome gives this score yet.
+    As `ask`.
     """
-    easier(score)
-    values = np.full(read_split(ensemble, split, engine).size, np.nan)
-    # Two arrays instead of a row for each example: fetching them is several times faster.
+    names = (ensemble,) if isinstance(ensemble, str) else tuple(ensemble)
+    return ask(Question(names, score, view, split), engine).scores
+
+
+def _find_split(connection: "Connection", ensemble: str, split: str) -> StoredSplit:
+    found = connection.execute(
+        select(Split.dataset_id, Split.size, Split.fingerprint)
+        .join(Ensemble, Ensemble.dataset_id == Split.dataset_id)
+        .where(Ensemble.name == ensemble, Split.split == split)
+    ).one_or_none()
+    if found is None:
+        raise _not_found(connection, ensemble, split)
+    content_hash = connection.scalar(
+        select(Example.content_hash)
+        .where(Example.dataset_id == found.dataset_id, Example.split == split)
+        .limit(1)
+    )
+    pictures = content_hash is None or not is_pictureless(content_hash)
+    return StoredSplit(ensemble, found.dataset_id, split, found.size, found.fingerprint, pictures)
+
+
+def _read(connection: "Connection", stored: StoredSplit, score: Score) -> Floats:
+    """One ensemble's scores, by position."""
+    numbers: ColumnElement[float] = column(score.column, Double)
+    if score.kind == "boolean":
+        numbers = cast(column(score.column, Boolean), Integer)
+    null = "Infinity" if score.column in NEVER_IF_NULL else "NaN"
+    # Two strings of bytes instead of a row for each example: fetching them is ten times faster.
     query = select(
-        func.array_agg(LEARNING_ORDER.c.position, type_=ARRAY(Integer)),
-        func.array_agg(cast(LEARNING_ORDER.c[score], Double), type_=ARRAY(Double)),
-    ).where(LEARNING_ORDER.c.ensemble == ensemble, LEARNING_ORDER.c.split == split)
-    with _engine(engine).connect() as connection:
-        positions, scores = connection.execute(query).one()
+        func.string_agg(func.int4send(column("position", Integer)), _EMPTY, type_=LargeBinary),
+        func.string_agg(
+            func.float8send(func.coalesce(cast(numbers, Double), cast(null, Double))),
+            _EMPTY,
+            type_=LargeBinary,
+        ),
+    )
+    positions, scores = connection.execute(_of_split(query, score.view, stored)).one()
+    values = np.full(stored.size, np.nan)
     if positions is not None:
-        found = np.asarray(scores, dtype=np.float64)
-        # Of these, NULL says that no run gets there: later than any, and not unknown.
-        values[np.asarray(positions)] = (
-            np.nan_to_num(found, nan=np.inf) if score in NEVER_IF_NULL else found
-        )
+        values[np.frombuffer(positions, ">i4")] = np.frombuffer(scores, ">f8")
     if not np.isfinite(values).any():
         raise UsageError(
-            f"ensemble {ensemble!r} has no outcomes yet that give {score} of split {split!r}: "
-            "wait for its first evaluation (`tracker status`)"
+            f"ensemble {stored.ensemble!r} has no outcomes yet that give {score.column} of split "
+            f"{stored.split!r}: wait for its first evaluation (`tracker status`)"
         )
     return values
+
+
+def _read_types(connection: "Connection", splits: Sequence[StoredSplit]) -> NDArray[np.str_]:
+    """The difficulty type of each example, by position; empty where it has none."""
+    if len(splits) > 1:
+        names = ", ".join(stored.ensemble for stored in splits)
+        raise UsageError(f"difficulty types are those of one ensemble, not of {names}")
+    stored = splits[0]
+    if TYPES not in list_views(connection):
+        raise UsageError("this database has no difficulty types: run `tracker db upgrade`")
+    query = select(
+        func.array_agg(column("position", Integer), type_=ARRAY(Integer)),
+        func.array_agg(func.coalesce(column(TYPES, Text), ""), type_=ARRAY(Text)),
+    )
+    positions, found = connection.execute(_of_split(query, TYPES, stored)).one()
+    if positions is None or not any(found):
+        raise UsageError(
+            f"ensemble {stored.ensemble!r} has no difficulty types of split {stored.split!r}: they "
+            "come from prediction depths of runs that hold examples out"
+        )
+    types = np.full(stored.size, "", dtype=np.array(found).dtype)
+    types[np.asarray(positions)] = found
+    return types
+
+
+def _of_split(query: "Select[T, U]", view: str, stored: StoredSplit) -> "Select[T, U]":
+    rows = table(view, column("ensemble", Text), column("split", Text))
+    return query.select_from(rows).where(
+        rows.c.ensemble == stored.ensemble, rows.c.split == stored.split
+    )
 
 
 def read_examples(
@@ -154,16 +277,6 @@ def read_examples(
         examples = connection.execute(query).all()
     hashes = [bytes(example.content_hash) for example in examples]
     return hashes, np.array([example.label for example in examples], dtype=np.int64)
-
-
-def has_no_pictures(split: StoredSplit, engine: "Engine | None" = None) -> bool:
-    """Whether the split was imported with names in place of pictures."""
-    query = select(Example.content_hash).where(
-        Example.dataset_id == split.dataset_id, Example.split == split.split
-    )
-    with _engine(engine).connect() as connection:
-        content_hash = connection.scalar(query.limit(1))
-    return content_hash is not None and is_pictureless(content_hash)
 
 
 def _not_found(connection: "Connection", ensemble: str, split: str) -> UsageError:
