@@ -11,6 +11,7 @@ from tracker import __version__
 from tracker.cli import (
     analyze,
     catalog,
+    compare,
     database,
     enqueue,
     imports,
@@ -33,6 +34,7 @@ app.command("enqueue")(enqueue.enqueue)
 app.command("worker")(worker.worker)
 app.command("status")(status.status)
 app.command("show")(show.show)
+app.command("compare")(compare.compare)
 app.command("plot")(show.plot)
 app.command("list")(show.list_ensembles)
 app.command("query")(query.query)

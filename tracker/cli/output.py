@@ -11,17 +11,20 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 # What a column of numbers may hold and still be set flush right: 1,234  0.5  97.3%  3/10  1e-05  -
 NUMBER = re.compile(r"[-+]?(\d[\d,.]*( ?%|/\d[\d,]*|e[-+]\d+)?|inf|nan)|-?")
 
 UNBOUNDED = 10_000
+
+Item = TypeVar("Item")
 
 
 class _Console(Console):
@@ -144,3 +147,28 @@ def table(
     for line in texts:
         made.add_row(*line)
     return made
+
+
+def print_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows as a table of a report: a blank line, the title, the rows."""
+    out.print()
+    out.print(Text(title, style="bold"))
+    out.print(table(rows))
+
+
+def percent(share: float | None) -> str | None:
+    """`0.973` as `97.3%`."""
+    return None if share is None else f"{share:.1%}"
+
+
+def number(value: float | None, digits: int) -> str | None:
+    """A number with so many decimals."""
+    return None if value is None else f"{value:.{digits}f}"
+
+
+def thin(items: Sequence[Item], most: int) -> list[Item]:
+    """At most `most` of the items, evenly spaced, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    step = (len(items) - 1) / (most - 1)
+    return [items[round(index * step)] for index in range(most)]

@@ -1,15 +1,15 @@
 """`tracker show`, `tracker plot` and `tracker list`: what the ensembles have learned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from tracker.cli import output
-from tracker.cli.output import table
+from tracker.cli.output import number, percent, print_table, table, thin
 from tracker.cli.session import open_engine
 from tracker.errors import choice_error
 from tracker.reports import AccuracyRow, ExampleScore, Summary, snapshot, summarize
@@ -29,8 +29,6 @@ MEANING = {
     "in between": "right in some",
     "impossible": "right in none",
 }
-
-Item = TypeVar("Item")
 
 
 def show(
@@ -90,30 +88,14 @@ def list_ensembles(
             "arch": "imported" if row.arch is None else row.arch,
             "runs": f"{row.complete}/{row.runs}",
             "last": row.last_evaluation,
-            "train": _percent(row.train_accuracy),
-            "test": _percent(row.test_accuracy),
+            "train": percent(row.train_accuracy),
+            "test": percent(row.test_accuracy),
             "created": f"{row.created_at.astimezone():%Y-%m-%d}",
         }
         for row in ensembles
     ]
     output.out.print(table(rows))
     output.note("runs: complete/all; train, test: mean accuracy at the last evaluation recorded")
-
-
-def thin(items: Sequence[Item], most: int) -> list[Item]:
-    """At most `most` of the items, evenly spaced, the first and the last among them."""
-    if len(items) <= most:
-        return list(items)
-    step = (len(items) - 1) / (most - 1)
-    return [items[round(index * step)] for index in range(most)]
-
-
-def _percent(share: float | None) -> str | None:
-    return None if share is None else f"{share:.1%}"
-
-
-def _number(value: float | None, digits: int) -> str | None:
-    return None if value is None else f"{value:.{digits}f}"
 
 
 def _heading(summary: Summary) -> None:
@@ -153,10 +135,10 @@ def _history(summary: Summary) -> None:
         row["runs"] = at.runs
         for split in summary.info.sizes:
             row[f"{split} %"] = _accuracy(accuracy[split, at.evaluation])
-        row["bimodality"] = _number(bimodality[at.evaluation].bimodality, 2)
-        row["null"] = _number(bimodality[at.evaluation].null_bimodality, 2)
+        row["bimodality"] = number(bimodality[at.evaluation].bimodality, 2)
+        row["null"] = number(bimodality[at.evaluation].null_bimodality, 2)
         rows.append(row)
-    _print_table(
+    print_table(
         f"Accuracy in %: mean (min-max over runs). Bimodality of Tp-agreement: {summary.split}",
         rows,
     )
@@ -176,7 +158,7 @@ def _accessibility(summary: Summary) -> None:
         f"{summary.runs} runs, {len(summary.evaluations)} evaluations"
     )
     cells = {f"{at.share:.0%}": f"{at.accessibility:.3f}" for at in summary.accessibility}
-    _print_table(title, [cells])
+    print_table(title, [cells])
 
 
 def _forgetting(summary: Summary) -> None:
@@ -187,7 +169,7 @@ def _forgetting(summary: Summary) -> None:
         "forgotten": f"{forgetting.forgotten_share:.1%}",
         "never learned": f"{forgetting.never_learned_share:.1%}",
     }
-    _print_table(f"Forgetting on {summary.split}: {forgetting.runs} runs", [cells])
+    print_table(f"Forgetting on {summary.split}: {forgetting.runs} runs", [cells])
 
 
 def _difficulty(summary: Summary) -> None:
@@ -203,7 +185,7 @@ def _difficulty(summary: Summary) -> None:
         for group in difficulty.groups
     ]
     behind = f"{difficulty.runs} runs" if difficulty.runs > 1 else "1 run, so never in between"
-    _print_table(
+    print_table(
         f"Difficulty of {summary.split} at {summary.time_unit} {difficulty.evaluation} ({behind})",
         rows,
     )
@@ -224,7 +206,7 @@ def _extremes(summary: Summary) -> None:
 
 def _print_examples(word: str, examples: Sequence[ExampleScore], summary: Summary) -> None:
     rows = [_example(example, summary) for example in examples]
-    _print_table(f"The {len(rows)} {word} of {summary.split}", rows)
+    print_table(f"The {len(rows)} {word} of {summary.split}", rows)
 
 
 def _example(example: ExampleScore, summary: Summary) -> dict[str, object]:
@@ -232,13 +214,7 @@ def _example(example: ExampleScore, summary: Summary) -> dict[str, object]:
         "position": example.position,
         "class": example.class_name,
         "accessibility": f"{example.accessibility:.3f}",
-        f"learned at {summary.time_unit}": _number(example.mean_learned, 1),
+        f"learned at {summary.time_unit}": number(example.mean_learned, 1),
         "in runs": f"{round(example.learned_share * summary.runs)}/{summary.runs}",
         "forgotten": f"{example.forgetting_events:.1f}",
     }
-
-
-def _print_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
-    output.out.print()
-    output.out.print(Text(title, style="bold"))
-    output.out.print(table(rows))

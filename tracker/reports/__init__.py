@@ -7,6 +7,14 @@ Failed runs are left out everywhere; while an ensemble trains, every figure says
 runs it is.
 """
 
+from tracker.reports.comparison import (
+    Comparison,
+    ErrorConsistency,
+    Kappas,
+    MatchedPair,
+    OrderCorrelation,
+    compare,
+)
 from tracker.reports.curves import (
     AccuracyRow,
     BimodalityRow,
@@ -42,20 +50,26 @@ __all__ = [
     "QUANTILES",
     "AccuracyRow",
     "BimodalityRow",
+    "Comparison",
     "Difficulty",
     "DifficultyGroup",
     "EnsembleInfo",
     "EnsembleRow",
+    "ErrorConsistency",
     "EvaluationRow",
     "ExampleScore",
     "Forgetting",
+    "Kappas",
     "LearningScores",
+    "MatchedPair",
+    "OrderCorrelation",
     "Quantile",
     "Subject",
     "Summary",
     "TpHistogram",
     "accuracy_by_evaluation",
     "bimodality_by_evaluation",
+    "compare",
     "describe_ensemble",
     "difficulty_groups",
     "evaluations",

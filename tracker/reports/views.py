@@ -1,9 +1,14 @@
 """The views (`tracker/sql/views`) as far as reports read them: names for queries, not models."""
 
+from typing import TYPE_CHECKING, Any
+
 from sqlalchemy import Double, Integer, Text, column, table
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from tracker.db.models import TIMESTAMPTZ, VARBIT
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnClause, TableClause
 
 run_accuracy = table(
     "run_accuracy",
@@ -89,4 +94,56 @@ run_progress = table(
     column("heartbeat_at", TIMESTAMPTZ),
     column("finished_at", TIMESTAMPTZ),
     column("error", Text),
+)
+
+error_consistency = table(
+    "error_consistency",
+    column("ensemble", Text),
+    column("split", Text),
+    column("evaluation", Integer),
+    column("kappa", Double),
+)
+
+
+def _of_two(name: str, *columns: "ColumnClause[Any]") -> "TableClause":
+    """A view of two ensembles of one dataset."""
+    key = (column("ensemble_a", Text), column("ensemble_b", Text), column("split", Text))
+    return table(name, *key, *columns)
+
+
+def _matched(name: str, *columns: "ColumnClause[Any]") -> "TableClause":
+    """The same at pairs of evaluations."""
+    key = (column("evaluation_a", Integer), column("evaluation_b", Integer))
+    return _of_two(name, *key, *columns)
+
+
+order_correlation = _of_two(
+    "order_correlation",
+    column("examples", Integer),
+    column("pearson", Double),
+    column("pearson_p", Double),
+    column("spearman", Double),
+    column("spearman_p", Double),
+)
+
+both_or_only = _matched(
+    "both_or_only",
+    column("accuracy_a", Double),
+    column("accuracy_b", Double),
+    column("both_right", Integer),
+    column("only_a", Integer),
+    column("only_b", Integer),
+    column("neither", Integer),
+)
+
+cross_consistency = _matched(
+    "cross_consistency", column("cross_consistency", Double), column("bimodality", Double)
+)
+
+easiest_overlap = _matched(
+    "easiest_overlap",
+    column("easiest_a", Integer),
+    column("easiest_b", Integer),
+    column("shared", Integer),
+    column("expected", Double),
 )
