@@ -46,6 +46,8 @@ def default_name(spec: EnsembleSpec) -> str:
         parts.append("initial")
     if spec.recording.named:
         parts.append("+".join(spec.recording.named))
+    if spec.probe is not None:
+        parts.append(spec.probe.name_part)
     return "-".join(part.replace("_", "") for part in parts)
 
 

@@ -23,6 +23,7 @@ from tracker.errors import UsageError, choice_error
 from tracker.outcomes.signals import OUTPUTS, check_signals
 
 SPAN_PATTERN = re.compile(r"(\d+)\s*(epochs?|steps?)")
+PROBE_PATTERN = re.compile(r"none|final|every:([1-9]\d{0,6})")
 MAX_SEED = 2**31 - 1
 MAX_STEPS = 2**31 - 1
 MAX_EVALUATIONS = 1_000_000
@@ -144,6 +145,42 @@ class Recording(Frozen):
         return (*self.signals, *([OUTPUTS] if self.outputs else []))
 
 
+class Probing(Frozen):
+    """At which evaluations k-NN probes are run, and what of them is kept."""
+
+    every: PositiveInt | None = Field(
+        default=None, description="Evaluations of these multiples too; else the last alone."
+    )
+    votes: bool = Field(default=False, description="The class that each probe gives each example.")
+
+    @classmethod
+    def parse(cls, text: str, *, votes: bool = False) -> "Probing | None":
+        """What `--probe text` asks for; None for `none`.
+
+        Raises
+        ------
+        UsageError
+            If it is neither `final`, `every:K` nor `none`, or if votes are wanted of no probe.
+        """
+        match = PROBE_PATTERN.fullmatch(text.strip())
+        if match is None:
+            raise UsageError(f"--probe {text!r}: write final, every:K (evaluations), or none")
+        if text.strip() == "none":
+            if votes:
+                raise UsageError("--probe-votes needs --probe final or --probe every:K beside it")
+            return None
+        return cls(every=None if match[1] is None else int(match[1]), votes=votes)
+
+    @property
+    def name_part(self) -> str:
+        """As names of ensembles have it: probe, probe5, probe5+votes."""
+        return f"probe{self.every or ''}{'+votes' if self.votes else ''}"
+
+    def due(self, evaluation: int, *, last: bool) -> bool:
+        """Is the evaluation with this ordinal probed? `last` is the last of a run."""
+        return last or (self.every is not None and evaluation % self.every == 0)
+
+
 class EnsembleSpec(Frozen):
     """One frozen recipe; the runs of an ensemble differ in nothing but their seed."""
 
@@ -161,6 +198,11 @@ class EnsembleSpec(Frozen):
     arch: str
     recipe: Recipe
     recording: Recording = Recording()
+    probe: Probing | None = Field(
+        default=None,
+        exclude_if=lambda probe: probe is None,
+        description="Which evaluations are probed; none if not given.",
+    )
 
     @property
     def dataset_name(self) -> str:

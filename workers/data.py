@@ -20,6 +20,8 @@ class TensorSplit:
     """float32 [N, C, H, W], normalized by the training split's mean and deviation."""
     labels: Tensor
     """int64 [N]."""
+    original_labels: Tensor | None = None
+    """int64 [N], before label noise; None where the labels are the dataset's."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -73,6 +75,9 @@ def to_device(dataset: Dataset, device: torch.device) -> TensorDataset:
         splits[name] = TensorSplit(
             images=images.permute(0, 3, 1, 2).contiguous(),
             labels=torch.tensor(split.labels).to(device),
+            original_labels=None
+            if split.original_labels is None
+            else torch.tensor(split.original_labels).to(device),
         )
     return TensorDataset(dataset.fingerprint, dataset.num_classes, splits)
 

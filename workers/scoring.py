@@ -44,6 +44,13 @@ def _margin(given: LabelledLogits) -> Tensor:
     return given.of_label(given.logits) - others.amax(1)
 
 
+def _output_margin(given: LabelledLogits) -> Tensor:
+    if given.logits.shape[1] == 1:
+        return given.logits.new_full(given.labels.shape, torch.nan)
+    largest, second = given.logits.topk(2, dim=1).values.unbind(1)
+    return largest - second
+
+
 def _el2n(given: LabelledLogits) -> Tensor:
     # expm1 keeps the digits of p - 1 where the network is nearly sure of the label.
     label = given.of_label(given.log_softmax).expm1()
@@ -55,6 +62,7 @@ MEASURES: Mapping[str, Callable[[LabelledLogits], Tensor]] = {
     "margin": _margin,
     "loss": lambda given: -given.of_label(given.log_softmax),
     "el2n": _el2n,
+    "output_margin": _output_margin,
 }
 """How each of `tracker.outcomes.signals.SIGNALS` is computed, float32 [N]."""
 
@@ -113,6 +121,8 @@ class Scores:
     """Packed outcomes of all splits, uint8 [1 + planes, bytes]."""
     signals: Mapping[str, NDArray[np.float32]]
     """Each signal that was asked for, float32 [X]."""
+    predicted: Tensor
+    """Predicted class, int64 [X], on the network's device."""
     outputs: NDArray[np.float32] | None
     """Softmax outputs, float32 [X, K]; None if they were not asked for."""
 
@@ -126,16 +136,18 @@ def score(
     """
     training = network.training
     network.eval()
-    packed, measured, said = [], [], []
+    packed, measured, said, classes = [], [], [], []
     for split in data.splits.values():
         predicted, numbers, told = predict(network, split, data.num_classes, signals, outputs)
         packed.append(pack(predicted, split.labels, data.planes))
         measured.append(numbers)
+        classes.append(predicted)
         said += told
     network.train(training)
     values = torch.cat(measured, 1).cpu().numpy()
     return Scores(
         packed=torch.cat(packed, 1).cpu().numpy(),
         signals=dict(zip(signals, values, strict=True)),
+        predicted=torch.cat(classes),
         outputs=torch.cat(said).numpy() if said else None,
     )

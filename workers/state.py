@@ -31,6 +31,8 @@ class TrainingState:
         torch.manual_seed(int(weights_seed >> 1))
         self._order = torch.Generator().manual_seed(int(order_seed >> 1))
         self._order_before = self._order.get_state()
+        self.trained_on = torch.arange(len(data.train), device=self.device)
+        """Positions in the training split of the examples trained on, int64, ascending."""
         self.network = build_model(spec.arch, data.shape, data.num_classes).to(self.device)
         self.optimizer = OPTIMIZERS[spec.recipe.optimizer](self.network.parameters(), spec.recipe)
         self.step = 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from tracker.outcomes.signals import measured_signals
+from tracker.outcomes.signals import MARGINS, measured_signals
 from tracker.outcomes.statistics import RunningStatistics
 from tracker.outcomes.writer import EvaluationRecord
 
@@ -38,8 +38,8 @@ class SignalStatistics:
     def follow(self, record: EvaluationRecord, last: bool) -> EvaluationRecord:
         """The record as it is to be written, of one with all measured signals.
 
-        It has the signals to be recorded alone, and the summaries up to it if it is the `last` of
-        the run, or a minute after those before.
+        It has the signals to be recorded and those of the last evaluation alone, and the summaries
+        up to it if it is the `last` of the run, or a minute after those before.
         """
         for name in measured_signals(self._recorded):
             values = record.signals[name]
@@ -49,7 +49,11 @@ class SignalStatistics:
             self._handed_over = self._clock()
         return replace(
             record,
-            signals={name: record.signals[name] for name in self._recorded},
+            signals={
+                name: values
+                for name, values in record.signals.items()
+                if name in self._recorded or name in MARGINS
+            },
             summaries={n: s.summary() for n, s in self._statistics.items()} if due else {},
         )
 

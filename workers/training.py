@@ -8,9 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tracker.errors import TrackerError
-from tracker.outcomes.signals import measured_signals
 from tracker.outcomes.writer import EvaluationRecord
-from workers.scoring import score
+from workers.evaluation import evaluate
 from workers.state import TrainingState
 
 
@@ -23,7 +22,7 @@ def train(
 ) -> Iterator[EvaluationRecord]:
     """Train from `state` to the end, yielding every evaluation as it is made.
 
-    Each has all signals that are recorded or summarised. On one machine's CPU, with the same
+    See `workers.evaluation.evaluate` for what each has. On one machine's CPU, with the same
     number of threads, the same seed gives the same bits, also from a state that was kept when an
     evaluation was yielded.
 
@@ -38,21 +37,8 @@ def train(
         If the mean training loss since the last evaluation is not finite.
     """
     data, schedule, network, optimizer = state.data, state.schedule, state.network, state.optimizer
-    signals = measured_signals(state.spec.recording.signals)
-
-    def evaluation(mean_loss: float | None) -> EvaluationRecord:
-        ordinal = schedule.first_evaluation + state.evaluations
-        epoch = state.step / schedule.steps_per_epoch
-        outputs = state.spec.recording.outputs and state.step == schedule.total_steps
-        scores = score(network, data, signals, outputs)
-        state.evaluations += 1
-        return EvaluationRecord(
-            ordinal, state.step, epoch, mean_loss, scores.packed, scores.signals,
-            outputs=scores.outputs,
-        )  # fmt: skip
-
     if state.evaluations == 0 and schedule.first_evaluation == 0:
-        yield evaluation(None)
+        yield evaluate(state, None)
     loss_sum, since = torch.zeros((), device=state.device), 0
     while state.step < schedule.total_steps:
         for batch in state.batches():
@@ -66,7 +52,7 @@ def train(
             if on_step is not None:
                 on_step(state.step)
             if state.step == schedule.evaluation_steps[state.evaluations]:
-                yield evaluation(_finite(loss_sum / since, state.step))
+                yield evaluate(state, _finite(loss_sum / since, state.step))
                 loss_sum, since = torch.zeros_like(loss_sum), 0
                 if state.step == schedule.total_steps:
                     return

@@ -38,5 +38,7 @@ def test_names_are_trimmed_sorted_and_unique() -> None:
     told = enqueue._recording("1epoch", False, "loss, outputs,confidence,loss")
     assert (told.signals, told.outputs) == (("confidence", "loss"), True)
     assert told.named == ("confidence", "loss", "outputs")
-    with pytest.raises(UsageError, match=r"unknown signal 'los': choose one of .* el2n, outputs"):
+    with pytest.raises(
+        UsageError, match=r"unknown signal 'los': choose one of .* el2n, output_margin, outputs"
+    ):
         enqueue._recording("1epoch", False, "los")

@@ -19,14 +19,16 @@ EVERYTHING = tuple(SIGNALS)
 
 
 def reference(logits: NDArray[np.float64], label: int) -> list[float]:
-    """Confidence, margin, loss and EL2N of one example, in float64."""
+    """Confidence, margin, loss, EL2N and output margin of one example, in float64."""
     p = np.exp(logits - logits.max())
     p /= p.sum()
     others = np.delete(logits, label)
     error = p.copy()
     error[label] = -np.delete(p, label).sum()
     margin = logits[label] - others.max() if len(others) else np.nan
-    return [p[label], margin, -np.log(p[label]), np.sqrt((error**2).sum())]
+    largest = np.sort(logits)[::-1]
+    output_margin = largest[0] - largest[1] if len(others) else np.nan
+    return [p[label], margin, -np.log(p[label]), np.sqrt((error**2).sum()), output_margin]
 
 
 def test_every_signal_is_measured() -> None:

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tracker.datasets import LabelNoise
+from tracker.ensembles import default_name
 from tracker.errors import UsageError
 from tracker.recipes import ARCHITECTURES, get_architecture
 from tracker.specs import (
     MAX_SEED,
     OPTIMIZERS,
     EnsembleSpec,
+    Probing,
     Recipe,
     Recording,
     Schedule,
@@ -32,7 +34,7 @@ def spec(**changes: Any) -> EnsembleSpec:
     recipe: dict[str, Any] = {"length": "3epochs", "batch_size": 10, "optimizer": "sgd", "lr": 0.1}
     recorded = ("every", "initial", "signals", "outputs")
     recording = {name: changes.pop(name) for name in recorded if name in changes}
-    whole = ("dataset", "arch", "examples", "label_noise")
+    whole = ("dataset", "arch", "examples", "label_noise", "probe")
     outer = {name: changes.pop(name) for name in whole if name in changes}
     return EnsembleSpec(
         **({"dataset": "digits", "arch": "mlp-tiny"} | outer),
@@ -299,3 +301,47 @@ def test_unknown_architectures_list_the_choices() -> None:
     one = get_architecture("resnet18")
     assert one.recipe("cifar10") is one.by_dataset["cifar10"]
     assert one.recipe("digits") is one.stock
+
+
+# --- probes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "votes", "probing"),
+    [
+        ("none", False, None),
+        ("final", False, Probing()),
+        (" final ", True, Probing(votes=True)),
+        ("every:5", False, Probing(every=5)),
+        ("every:12", True, Probing(every=12, votes=True)),
+    ],
+)
+def test_probing_is_parsed(text: str, votes: bool, probing: Probing | None) -> None:
+    assert Probing.parse(text, votes=votes) == probing
+
+
+@pytest.mark.parametrize("text", ["", "always", "every", "every:0", "every:-1", "every:2epochs"])
+def test_other_probing_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"--probe '.*': write final, every:K \(evaluations\)"):
+        Probing.parse(text)
+
+
+def test_votes_need_a_probe() -> None:
+    with pytest.raises(UsageError, match="--probe-votes needs --probe final"):
+        Probing.parse("none", votes=True)
+
+
+def test_probed_are_the_multiples_and_the_last() -> None:
+    due = [
+        [probing.due(e, last=e == 7) for e in range(8)] for probing in (Probing(), Probing(every=3))
+    ]
+    assert due == [[e == 7 for e in range(8)], [e in (0, 3, 6, 7) for e in range(8)]]
+
+
+def test_probing_is_part_of_the_digest_and_the_name() -> None:
+    plain, probed = spec(), spec(probe=Probing(every=3, votes=True))
+    assert "probe" not in plain.model_dump(mode="json")
+    assert plain.digest != probed.digest
+    assert EnsembleSpec.model_validate_json(probed.model_dump_json()) == probed
+    assert default_name(probed) == f"{default_name(plain)}-probe3+votes"
+    assert default_name(spec(probe=Probing())) == f"{default_name(plain)}-probe"

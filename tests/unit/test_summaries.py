@@ -1,5 +1,7 @@
 """What of a run's signals goes to the database, and when."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tracker.outcomes.writer import EvaluationRecord
@@ -37,6 +39,15 @@ def test_what_is_not_asked_for_is_summarised_alone() -> None:
         assert summary.mean.tolist() == [mean] * 3
         assert summary.deviation.tolist() == [1] * 3
     assert (last.packed, last.step) == (measured(3).packed, 3)
+
+
+def test_signals_of_the_last_evaluation_are_kept_and_not_summarised() -> None:
+    statistics = SignalStatistics(())
+    record = measured(1)
+    record = replace(record, signals={**record.signals, "input_margin": np.ones(3, np.float32)})
+    told = statistics.follow(record, last=True)
+    assert list(told.signals) == ["input_margin"]
+    assert sorted(told.summaries) == ["confidence", "margin"]
 
 
 def test_summaries_at_most_once_a_minute() -> None:

@@ -12,7 +12,7 @@ from tracker.datasets import load_dataset
 from tracker.outcomes import packing
 from tracker.outcomes.writer import EvaluationRecord
 from tracker.recipes import ARCHITECTURES, get_architecture
-from tracker.specs import EnsembleSpec, Recipe, Recording, Schedule, Span, StepDecay
+from tracker.specs import EnsembleSpec, Probing, Recipe, Recording, Schedule, Span, StepDecay
 from workers.data import TensorDataset, channel_statistics, to_device
 from workers.optimizers import learning_rate
 from workers.scoring import pack
@@ -139,6 +139,24 @@ def test_outputs_are_of_the_last_evaluation_when_asked_for(digits: TensorDataset
     right = np.packbits(outputs[:100].argmax(1) == labels[:100])
     assert (told[-1].packed[0, : len(right)] == right).all()
     assert (plain[-1].packed == told[-1].packed).all(), "recording changes nothing"
+
+
+def test_probes_are_run_when_asked_for_and_change_nothing(digits: TensorDataset) -> None:
+    spec = make_spec(length="4epochs", batch_size=16, lr=0.1)
+    asked = spec.model_copy(update={"probe": Probing(every=3, votes=True)})
+    plain, told, again = (trained(one, digits, 0) for one in (spec, asked, asked))
+    assert [record.probes is None for record in plain] == [True] * 4
+    assert [record.probes is None for record in told] == [True, True, False, False]
+    assert all((one.packed == other.packed).all() for one, other in zip(plain, told, strict=True))
+    for one, other in zip(told[2:], again[2:], strict=True):
+        assert one.probes is not None
+        assert other.probes is not None
+        assert one.probes.layers == ("input", "hidden", "output", "softmax")
+        assert one.probes.checksum == other.probes.checksum
+        assert set(one.probes.accuracies) == {"trained_on", "test"}
+    last = [sorted(record.signals) for record in (plain[-1], told[-2], told[-1])]
+    always = ["confidence", "margin"]
+    assert last == [always, always, ["confidence", "input_margin", "margin", "output_margin"]]
 
 
 def test_every_architecture_trains(digits: TensorDataset) -> None:

@@ -17,6 +17,7 @@ from tracker.registry import RegisteredDataset, check_fingerprint, find_dataset,
 from tracker.settings import Settings, get_settings
 from tracker.specs import (
     EnsembleSpec,
+    Probing,
     Recipe,
     Recording,
     Schedule,
@@ -61,10 +62,20 @@ def enqueue(
     record: Annotated[
         str | None,
         typer.Option(
-            help="Store these of every example too: confidence,margin,loss,el2n at every "
-            "evaluation; outputs, the softmax outputs, at the last."
+            help="Store these of every example too: confidence,margin,loss,el2n,output_margin at "
+            "every evaluation; outputs, the softmax outputs, at the last."
         ),
     ] = None,
+    probe: Annotated[
+        str,
+        typer.Option(
+            help="Measure prediction depths by k-NN probes of every layer: final (at the last "
+            "evaluation), every:K (also at every K-th), none."
+        ),
+    ] = "none",
+    probe_votes: Annotated[
+        bool, typer.Option("--probe-votes", help="Store the class that each probe gives too.")
+    ] = False,
     seed_start: Annotated[int, typer.Option(help="First seed.")] = 0,
     name: Annotated[str | None, typer.Option(help="Name of the ensemble.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, with a bar for each run.")] = False,
@@ -78,7 +89,7 @@ def enqueue(
     chosen = seed_range(seeds, seed_start)
     noise = _label_noise(label_noise, random_labels, label_noise_seed)
     spec = _spec(arch, dataset, examples, noise, epochs, batch_size, lr, optimizer, record_every,
-                 record_initial, record)  # fmt: skip
+                 record_initial, record, Probing.parse(probe, votes=probe_votes))  # fmt: skip
     chosen_name = default_name(spec) if name is None else check_name(name)
     settings = get_settings()
     engine = open_engine(settings)
@@ -113,6 +124,7 @@ def _spec(
     record_every: str,
     record_initial: bool,
     record: str | None,
+    probe: Probing | None,
 ) -> EnsembleSpec:
     architecture = get_architecture(arch)
     info = get_dataset_info(dataset)
@@ -144,6 +156,7 @@ def _spec(
         arch=arch,
         recipe=Recipe.model_validate({**dict(stock), **given}),
         recording=_recording(record_every, record_initial, record),
+        probe=probe,
     )
 
 

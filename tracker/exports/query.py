@@ -23,7 +23,7 @@ from tracker.errors import UsageError, choice_error
 from tracker.exports.conditions import OPERATORS, Condition, parse_condition
 from tracker.exports.tables import Columns, arrow_schema, copy_batches, find_view, is_plain
 from tracker.exports.tables import list_views as read_views
-from tracker.outcomes.signals import SIGNALS
+from tracker.outcomes.signals import LAST_SIGNALS, SIGNALS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -218,4 +218,4 @@ def _check_value(connection: Connection, query: Query, condition: Condition, val
 def _choices(connection: Connection, column: str) -> Iterable[str] | None:
     if column == "split":
         return sorted(connection.scalars(select(Split.split).distinct()))
-    return {"signal": tuple(SIGNALS), "state": RUN_STATES}.get(column)
+    return {"signal": (*SIGNALS, *LAST_SIGNALS), "state": RUN_STATES}.get(column)

@@ -13,8 +13,17 @@ SIGNALS: Mapping[str, str] = {
     "margin": "logit of the label minus the largest other logit (AUM, Pleiss 2020)",
     "loss": "cross-entropy",
     "el2n": "2-norm of softmax minus one-hot label (Paul 2021)",
+    "output_margin": "largest minus second-largest logit (Baldock 2021 s.3.3)",
 }
-"""What each signal is; y is the label, z the logits."""
+"""What each signal is that can be recorded at every evaluation."""
+
+LAST_SIGNALS: Mapping[str, str] = {
+    "input_margin": "distance to the nearest other class, to first order (Baldock 2021 s.3.3)",
+}
+"""What each signal is that can only be recorded at the last evaluation."""
+
+MARGINS = ("output_margin", "input_margin")
+"""Recorded at the last evaluation of every run that is probed there."""
 
 ALWAYS = ("confidence", "margin")
 """Summarised in every run: data maps and AUM need them. Recorded ones are summarised too."""

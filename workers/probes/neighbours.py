@@ -1,0 +1,226 @@
+"""Exact nearest neighbours: tiled matrix products with a running top-k, in bounded memory.
+
+Distances are Euclidean, of embeddings as they are: Baldock 2021 names no other, and no
+normalization. Among equally near rows those with the lowest indices are chosen.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tracker.errors import choice_error
+
+QUERY_TILE = 256
+DATABASE_TILE = 8192
+"""Queries and rows of the database whose distances are held at once: 8 MB of float32, chosen by
+measurement (docs/benchmarks.md)."""
+
+GROUP = 32
+"""Distances of which only the smallest is looked at first."""
+
+CENTRE_ROWS = 512
+
+PRECISIONS: Mapping[str, torch.dtype] = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "tf32": torch.float32,
+    "bfloat16": torch.float32,
+}
+"""How products are computed, and the type of the sums. tf32 and bfloat16 round the factors and are
+quick on GPUs; a CPU multiplies what is rounded to bfloat16 in float32, and knows no tf32."""
+
+
+def precision_type(precision: str) -> torch.dtype:
+    """The type that embeddings are to have.
+
+    Raises
+    ------
+    UsageError
+        If there is no such precision, listing those that there are.
+    """
+    if precision not in PRECISIONS:
+        raise choice_error("precision", precision, PRECISIONS)
+    return PRECISIONS[precision]
+
+
+class Database:
+    """A part of the rows that neighbours are looked for in: as many as fit the memory.
+
+    Parameters
+    ----------
+    rows
+        Embeddings [M, W]; they are changed in place.
+    first
+        Index of the first of them.
+    centre
+        Point [W] that is made the origin: distances stay the same, but in a product of large
+        numbers they would lose their digits.
+    precision
+        One of PRECISIONS.
+    """
+
+    def __init__(
+        self, rows: Tensor, first: int, centre: Tensor, precision: str = "float32"
+    ) -> None:
+        self.first = first
+        self._centre = centre
+        self._precision = precision
+        self._rows = self._rounded(rows.sub_(centre))
+        self._squares = torch.linalg.vecdot(self._rows, self._rows)
+        # A row that is not finite is nobody's neighbour, and must not spoil the sums of others.
+        broken = ~self._squares.isfinite()
+        self._rows[broken] = 0
+        self._squares[broken] = torch.inf
+
+    def _rounded(self, rows: Tensor) -> Tensor:
+        return rows.bfloat16().to(rows.dtype) if self._precision == "bfloat16" else rows
+
+    def distances(self, queries: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Tile by tile, the index of its first row and the distances [q, tile] to its rows.
+
+        Squared distances, less the squared norm of the query in `queries` [q, W].
+        """
+        factors = self._rounded(queries - self._centre).mul_(-2)
+        for start in range(0, len(self._rows), DATABASE_TILE):
+            part = slice(start, start + DATABASE_TILE)
+            yield self.first + start, self._product(factors, self._rows[part], self._squares[part])
+
+    def _product(self, factors: Tensor, rows: Tensor, squares: Tensor) -> Tensor:
+        """`factors` [q, W] times `rows` [m, W], plus `squares` [m]."""
+        if factors.is_cuda:
+            if self._precision == "bfloat16":
+                halves = factors.bfloat16(), rows.bfloat16().T
+                return torch.mm(*halves, out_dtype=torch.float32).add_(squares)
+            torch.backends.cuda.matmul.allow_tf32 = self._precision == "tf32"
+            return torch.addmm(squares, factors, rows.T)
+        if factors.dtype == torch.float32:
+            # oneDNN, a tenth faster here than the library behind addmm.
+            return torch.ops.mkldnn._linear_pointwise(factors, rows, squares, "none", [], "")
+        return torch.addmm(squares, factors, rows.T)
+
+
+def centre_of(rows: Tensor) -> Tensor:
+    """A point [W] in the middle of embeddings [M, W], or near enough.
+
+    It has few digits, so that what has few digits itself (counts, pixels) keeps exact distances.
+    """
+    middle = rows[:CENTRE_ROWS].mean(0).bfloat16().to(rows.dtype)
+    return middle.nan_to_num(0, 0, 0)
+
+
+class Nearest:
+    """The k nearest rows of a database to each of Q queries, among those looked through so far.
+
+    Attributes
+    ----------
+    distances
+        As `Database.distances` has them, [Q, k], ascending; infinite where there are fewer rows.
+    indices
+        Index of the row, int64 [Q, k]; -1 where there are fewer rows.
+    """
+
+    def __init__(self, queries: int, k: int, dtype: torch.dtype, device: torch.device) -> None:
+        self._k = k
+        self.distances = torch.full((queries, k), torch.inf, dtype=dtype, device=device)
+        self.indices = torch.full((queries, k), -1, device=device)
+
+    def look_through(self, database: Database, start: int, queries: Tensor, own: Tensor) -> None:
+        """Look through a part of the database for the queries `start, start + 1, ...`.
+
+        Parts are to be looked through in order.
+
+        Parameters
+        ----------
+        queries
+            Embeddings [q, W].
+        own
+            Index of each query in the database, int64 [q], which is not its neighbour; -1 if it
+            is not there.
+        """
+        for offset in range(0, len(queries), QUERY_TILE):
+            part = slice(offset, offset + QUERY_TILE)
+            tile = queries[part]
+            place = slice(start + offset, start + offset + len(tile))
+            for first, distances in database.distances(tile):
+                _exclude(distances, own[part] - first)
+                self._take(place, distances, first)
+
+    def _take(self, place: slice, distances: Tensor, first: int) -> None:
+        """Merge the distances [q, m] to the rows `first, first + 1, ...` into those in `place`."""
+        best, k = self.distances[place], self._k
+        grouped = F.pad(distances, (0, -distances.shape[1] % GROUP), value=torch.inf)
+        grouped = grouped.unflatten(1, (GROUP, -1))
+        smallest = grouped.amin(1)
+        # Later rows must be nearer than the k-th so far, not as near: ties go to the lower index.
+        bound = best[:, -1] if first else _bound(smallest, k)
+        query, group = (smallest < bound[:, None]).nonzero(as_tuple=True)
+        if not len(query):
+            return
+        near = grouped[query, :, group]
+        hit = (near < bound[query, None]).flatten().nonzero().squeeze(1)
+        row = hit // GROUP
+        found = hit % GROUP * grouped.shape[2] + group[row] + first
+        query = query[row]
+        counts = query.bincount(minlength=len(best))
+        nth = torch.arange(len(hit), device=hit.device) - (counts.cumsum(0) - counts)[query]
+        values = best.new_full((len(best), k + int(counts.max())), torch.inf)
+        indices = found.new_full(values.shape, -1)
+        values[:, :k], indices[:, :k] = best, self.indices[place]
+        values[query, k + nth], indices[query, k + nth] = near.flatten()[hit], found
+        self.distances[place], self.indices[place] = _smallest(values, indices, k)
+
+
+def nearest(
+    queries: Tensor,
+    rows: Tensor,
+    k: int,
+    own: Tensor | None = None,
+    precision: str = "float32",
+) -> Tensor:
+    """Indices of the `k` rows [M, W] nearest to each query [Q, W], int64 [Q, k], nearest first.
+
+    Of equally near rows those of the lowest indices are chosen, and stand in any order.
+
+    -1 where there are fewer rows; `own` as in `Nearest.look_through`.
+    """
+    dtype = precision_type(precision)
+    rows = rows.to(dtype, copy=True)
+    if own is None:
+        own = torch.full((len(queries),), -1, device=rows.device)
+    database = Database(rows, 0, centre_of(rows), precision)
+    found = Nearest(len(queries), k, dtype, rows.device)
+    found.look_through(database, 0, queries.to(dtype), own)
+    return found.indices
+
+
+def _exclude(distances: Tensor, columns: Tensor) -> None:
+    """Make the distance of each query [q] to the column that is itself infinite, in place."""
+    here = ((columns >= 0) & (columns < distances.shape[1])).nonzero().squeeze(1)
+    distances[here, columns[here]] = torch.inf
+
+
+def _bound(smallest: Tensor, k: int) -> Tensor:
+    """A number for each query, [q], above at least k distances; infinite with fewer groups.
+
+    From the smallest distance of each group, [q, groups]: the k-th of them is no less than the
+    k-th distance, and with many groups hardly larger.
+    """
+    if smallest.shape[1] < k:
+        return smallest.new_full(smallest.shape[:1], torch.inf)
+    kth = smallest.topk(k, dim=1, largest=False, sorted=False).values.amax(1)
+    return kth.nextafter(kth.new_tensor(torch.inf))
+
+
+def _smallest(values: Tensor, indices: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k smallest of `values` [q, more than k] with their `indices`; of equals, the lowest."""
+    top, order = values.topk(k + 1, dim=1, largest=False)
+    chosen = indices.gather(1, order[:, :k])
+    # Which of equals topk takes is its own business, and matters where some are left over.
+    tied = (top[:, k - 1] == top[:, k]) & top[:, k].isfinite()
+    if tied.any():
+        indices, order = indices[tied].sort(dim=1)
+        order = values[tied].gather(1, order).sort(dim=1, stable=True).indices
+        chosen[tied] = indices.gather(1, order[:, :k])
+    return top[:, :k], chosen
