@@ -6,10 +6,17 @@ from importlib import resources
 from alembic import op
 
 
-def run_scripts(revision: str, scripts: Iterable[str]) -> None:
-    """Execute `migrations/sql/<revision>/<script>.sql` for each script, in order."""
+def run_scripts(revision: str, scripts: Iterable[str], *, replacing: bool = False) -> None:
+    """Execute `migrations/sql/<revision>/<script>.sql` for each script, in order.
+
+    With `replacing`, views take the place of those of their name, whose columns they begin with:
+    the views that read them stay.
+    """
     folder = resources.files("migrations") / "sql" / revision
     connection = op.get_bind().connection.driver_connection
     for script in scripts:
+        text = (folder / f"{script}.sql").read_text("utf-8")
+        if replacing:
+            text = text.replace("CREATE VIEW", "CREATE OR REPLACE VIEW")
         # The driver runs the text as it is: SQLAlchemy would read `:name` as a parameter.
-        connection.execute((folder / f"{script}.sql").read_text("utf-8"))
+        connection.execute(text)

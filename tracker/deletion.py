@@ -17,6 +17,7 @@ from tracker.db.models import (
     ProbedEvaluation,
     ProbeVoteBlock,
     Run,
+    RunBlock,
     SignalBlock,
     SignalSummary,
 )
@@ -35,6 +36,7 @@ TOUCHED = (
     "probed_evaluation",
     "output_block",
     "score_block",
+    "run_block",
     "evaluation",
     "run",
     "ensemble",
@@ -48,6 +50,7 @@ RECORDED = (
     ProbeVoteBlock,
     ProbeAccuracy,
     ProbedEvaluation,
+    RunBlock,
     Evaluation,
 )
 """What runs have recorded, those first that depend on others."""

@@ -36,6 +36,8 @@ def default_name(spec: EnsembleSpec) -> str:
     """
     stock = get_architecture(spec.arch).recipe(spec.dataset)
     parts = [spec.dataset_name, spec.arch]
+    if spec.split is not None:
+        parts.append(spec.split.name_part)
     for name in Recipe.model_fields:
         value = getattr(spec.recipe, name)
         if value != getattr(stock, name):
@@ -78,6 +80,8 @@ def enqueue_runs(
         If the dataset has been deleted meanwhile.
     """
     hold_dataset(connection, dataset)
+    if spec.split is not None:
+        spec.split.check(dataset.sizes["train"])
     schedule = Schedule.of(spec, dataset.sizes["train"])
     created = connection.scalar(
         insert(Ensemble)

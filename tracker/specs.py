@@ -6,11 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    InstanceOf,
     NonNegativeFloat,
     PlainSerializer,
     PositiveFloat,
@@ -20,6 +23,7 @@ from pydantic import (
 from tracker.datasets.names import StoredName
 from tracker.datasets.noise import LabelNoise
 from tracker.errors import UsageError, choice_error
+from tracker.holdout import HoldOut, held_out, parse_holdout
 from tracker.outcomes.signals import OUTPUTS, check_signals
 
 SPAN_PATTERN = re.compile(r"(\d+)\s*(epochs?|steps?)")
@@ -81,6 +85,20 @@ def _parse_label_noise(value: object) -> LabelNoise:
 
 LabelNoiseField = Annotated[
     LabelNoise, BeforeValidator(_parse_label_noise), PlainSerializer(str, return_type=str)
+]
+
+
+def _parse_holdout(value: object) -> HoldOut | None:
+    try:
+        return parse_holdout(value)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+
+
+HoldOutField = Annotated[
+    InstanceOf[HoldOut] | None,
+    BeforeValidator(_parse_holdout),
+    PlainSerializer(str, return_type=str),
 ]
 
 
@@ -195,6 +213,11 @@ class EnsembleSpec(Frozen):
         exclude_if=lambda label_noise: label_noise is None,
         description="Which training labels are wrong on purpose: noise0.4, random.",
     )
+    split: HoldOutField = Field(
+        default=None,
+        exclude_if=lambda split: split is None,
+        description="Which training examples each run holds out: 90:10, parts:4; None for none.",
+    )
     arch: str
     recipe: Recipe
     recording: Recording = Recording()
@@ -208,6 +231,14 @@ class EnsembleSpec(Frozen):
     def dataset_name(self) -> str:
         """Name of the dataset as stored: a subset is one of its own, and so are noisy labels."""
         return str(StoredName(self.dataset, self.examples, self.label_noise))
+
+    def trained_on(self, train_size: int) -> int:
+        """How many of `train_size` training examples each run trains on."""
+        return train_size if self.split is None else self.split.trained_on(train_size)
+
+    def held_out(self, seed: int, train_size: int) -> NDArray[np.bool_]:
+        """Of `train_size` training examples, by position, those that a run of `seed` holds out."""
+        return held_out(self.split, seed, train_size)
 
     @property
     def digest(self) -> str:
@@ -234,7 +265,10 @@ def _first_difference(one: dict[str, Any], other: dict[str, Any], prefix: str) -
 
 @dataclass(frozen=True)
 class Schedule:
-    """A recipe laid out in optimizer steps for a training set of known size."""
+    """A recipe laid out in optimizer steps for a training set of known size.
+
+    An epoch is a pass over the examples that a run trains on, which are equally many in all runs.
+    """
 
     steps_per_epoch: int
     total_steps: int
@@ -245,7 +279,7 @@ class Schedule:
 
     @classmethod
     def of(cls, spec: EnsembleSpec, train_size: int) -> "Schedule":
-        """The schedule of `spec` for `train_size` training examples.
+        """The schedule of `spec` for `train_size` training examples, held-out ones included.
 
         The end of training is always an evaluation, also where `every` does not divide it.
 
@@ -254,7 +288,7 @@ class Schedule:
         UsageError
             If there are more steps or evaluations than the store has numbers for.
         """
-        steps_per_epoch = -(-train_size // spec.recipe.batch_size)
+        steps_per_epoch = -(-spec.trained_on(train_size) // spec.recipe.batch_size)
         total = spec.recipe.length.steps(steps_per_epoch)
         every = spec.recording.every.steps(steps_per_epoch)
         count = -(-total // every)

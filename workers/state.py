@@ -31,7 +31,8 @@ class TrainingState:
         torch.manual_seed(int(weights_seed >> 1))
         self._order = torch.Generator().manual_seed(int(order_seed >> 1))
         self._order_before = self._order.get_state()
-        self.trained_on = torch.arange(len(data.train), device=self.device)
+        unseen = spec.held_out(seed, len(data.train))
+        self.trained_on = torch.from_numpy(np.flatnonzero(~unseen)).to(self.device)
         """Positions in the training split of the examples trained on, int64, ascending."""
         self.network = build_model(spec.arch, data.shape, data.num_classes).to(self.device)
         self.optimizer = OPTIMIZERS[spec.recipe.optimizer](self.network.parameters(), spec.recipe)
@@ -45,7 +46,8 @@ class TrainingState:
     def batches(self) -> Iterator[Tensor]:
         """Positions in the training split, batch by batch, of all that is left of an epoch."""
         self._order_before = self._order.get_state()
-        order = torch.randperm(len(self.data.train), generator=self._order).to(self.device)
+        shuffled = torch.randperm(len(self.trained_on), generator=self._order)
+        order = self.trained_on[shuffled.to(self.device)]
         for batch in order.split(self.spec.recipe.batch_size)[self._batch :]:
             self._batch += 1
             yield batch

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from tracker import runs
 from tracker.errors import DatabaseUnavailableError, DatasetMismatchError, RunLostError
+from tracker.outcomes.held_out import write_held_out
 from tracker.outcomes.stream import OutcomeWriter
 from tracker.outcomes.writer import drop_orphaned_summaries
 from tracker.registry import get_dataset
@@ -74,9 +75,11 @@ def _train(engine: Engine, settings: Settings, claim: runs.Claim) -> str:
             runs.begin(connection, claim, provenance(device))
             drop_orphaned_summaries(connection, claim.run_id)
             layout = get_dataset(connection, spec.dataset_name).layout
+            held_out = spec.held_out(claim.seed, len(data.train))
+            write_held_out(connection, claim.run_id, layout, held_out)
         state = TrainingState(spec, data, claim.seed)
         schedule = state.schedule
-        heart.begin_training(len(data.train) / schedule.steps_per_epoch)
+        heart.begin_training(spec.trained_on(len(data.train)) / schedule.steps_per_epoch)
         statistics = SignalStatistics(spec.recording.signals)
         with OutcomeWriter(engine, claim, layout) as writer:
             for record in train(state, heart.on_step):

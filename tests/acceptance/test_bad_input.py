@@ -60,6 +60,7 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
         ((*ENQUEUE, "--label-noise", "1.5"), ["above 0 and at most 1, got 1.5"]),
         ((*ENQUEUE, "--label-noise", "0.4", "--random-labels"), ["--random-labels exclude"]),
         ((*ENQUEUE, "--label-noise-seed", "3"), ["--label-noise-seed 3 needs --label-noise or"]),
+        ((*ENQUEUE, "--split", "95:10"), ["'95:10'", "full", "90:10", "parts:K"]),
         (("shwo",), ["shwo"]),
         (("worker", "--gpus", "first"), ["'first'", "all", "0,1"]),
         (("status", "--limit", "0"), ["--limit must be at least 1, got 0"]),

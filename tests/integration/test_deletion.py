@@ -32,6 +32,7 @@ STORY = story_of(
     depths=np.arange(3 * 20 * 4).reshape(3, 20, 4) % 5,
     probed=[3],
     votes_told=True,
+    held_out=np.ones((3, 12), dtype=bool),
     outputs=np.full((3, 20, 3), 1 / 3, np.float32),
     name="unwanted",
 )

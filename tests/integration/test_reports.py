@@ -25,7 +25,7 @@ from tests.support.ensembles import (
 )
 from tracker import plots, reports
 from tracker.cli import show
-from tracker.db.models import Ensemble, Evaluation
+from tracker.db.models import Evaluation
 from tracker.errors import DatasetMismatchError, NotFoundError, TrackerError, UsageError
 from tracker.reports import views
 
@@ -119,6 +119,30 @@ def test_accuracy_is_over_the_runs_that_recorded_it(
     assert [
         (row.split, row.evaluation, row.runs, (row.mean, row.min, row.max)) for row in rows
     ] == expected
+
+
+def test_accuracy_on_train_is_that_on_what_was_trained_on(
+    engine: Engine, commands: typer.Typer
+) -> None:
+    held_out = np.arange(3 * TRAIN).reshape(3, TRAIN) % 4 == 0
+    with engine.begin() as connection:
+        story = record(connection, replace(whole_story(3), held_out=held_out)).story
+        [row] = [
+            row
+            for row in reports.accuracy_by_evaluation(connection, story.name)
+            if (row.split, row.evaluation) == ("train", 1)
+        ]
+    right = story.correct[:, :TRAIN, 1]
+    seen = [float(right[run][~held_out[run]].mean()) for run in range(3)]
+    unseen = [float(right[run][held_out[run]].mean()) for run in range(3)]
+    assert (row.mean, row.min, row.max) == pytest.approx((np.mean(seen), min(seen), max(seen)))
+    assert row.held_out == pytest.approx(np.mean(unseen))
+    assert "held out %" in output_of(commands, "show", story.name)
+    with engine.begin() as connection:
+        whole = record(connection, whole_story(3)).story
+        rows = reports.accuracy_by_evaluation(connection, whole.name)
+    assert {row.held_out is None for row in rows if row.split == "train"} == {True}
+    assert "held out %" not in output_of(commands, "show", whole.name)
 
 
 def test_histograms_count_every_example(connection: Connection, recorded: Recorded) -> None:
@@ -448,7 +472,7 @@ def test_plot_writes_a_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, story = committed
-    monkeypatch.setattr(plots, "load_dataset", lambda *_, **__: dataset_of(story))
+    monkeypatch.setattr(plots, "load_named", lambda *_, **__: dataset_of(story))
     monkeypatch.chdir(tmp_path)
     assert output_of(commands, "plot", kind, story.name).strip() == f"wrote {kind}.png"
     chosen = tmp_path / "folder" / "picture.pdf"
@@ -465,22 +489,20 @@ def test_plots_are_titled_with_the_runs_behind_them(committed: tuple[Engine, Sto
     ]
 
 
-def test_plot_loads_the_subset_that_was_trained_on(
+def test_plot_loads_the_dataset_that_was_trained_on(
     committed: tuple[Engine, Story], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By the name under which it is stored: `digits-7`, `digits-noise0.4`."""
     engine, story = committed
-    with engine.begin() as connection:
-        spec = connection.scalars(select(Ensemble.spec)).one() | {"examples": 7}
-        connection.execute(update(Ensemble).values(spec=spec))
     asked = []
 
-    def load(name: str, *, examples: int | None) -> object:
-        asked.append((name, examples))
+    def load(name: str) -> object:
+        asked.append(name)
         return dataset_of(story)
 
-    monkeypatch.setattr(plots, "load_dataset", load)
+    monkeypatch.setattr(plots, "load_named", load)
     plots.learning_order(engine, story.name)
-    assert asked == [(story.dataset, 7)]
+    assert asked == [story.dataset]
 
 
 def test_plot_refuses_other_images_than_those_learned(
@@ -488,7 +510,7 @@ def test_plot_refuses_other_images_than_those_learned(
 ) -> None:
     engine, story = committed
     other = make_dataset(story.dataset, story.sizes, np.roll(story.labels, 1), story.num_classes)
-    monkeypatch.setattr(plots, "load_dataset", lambda *_, **__: other)
+    monkeypatch.setattr(plots, "load_named", lambda *_, **__: other)
     with pytest.raises(DatasetMismatchError, match=story.dataset):
         plots.learning_order(engine, story.name)
 

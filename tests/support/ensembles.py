@@ -20,6 +20,7 @@ from tracker.analysis import compute, find_material, store
 from tracker.datasets import Dataset, ImageSplit
 from tracker.db.models import Ensemble, Run
 from tracker.outcomes import layout
+from tracker.outcomes.held_out import write_held_out
 from tracker.outcomes.layout import Layout, plane_count
 from tracker.outcomes.packing import pack_outcomes, pack_planes
 from tracker.outcomes.probes import GroupAccuracy, ProbeRecord, pack_depths
@@ -53,6 +54,8 @@ class Story:
         For each run its state at the end; all complete if not given.
     signals
         What is recorded and summarised besides, by name: float32 arrays [R, X, E].
+    held_out
+        Boolean array [R, examples of train]: what each run did not train on; nothing if not given.
     original_labels
         The labels before label noise [X]; the labels if not given.
     outputs
@@ -75,6 +78,7 @@ class Story:
     depths: NDArray[np.int64] | None = None
     probed: Sequence[int] = ()
     votes_told: bool = False
+    held_out: NDArray[np.bool_] | None = None
     original_labels: NDArray[np.int64] | None = None
     name: str = field(default_factory=lambda: f"story-{secrets.token_hex(6)}")
     dataset: str = field(default_factory=lambda: f"data-{secrets.token_hex(6)}")
@@ -107,6 +111,15 @@ class Story:
         """`classes_known` of each run."""
         assert not isinstance(self.classes_known, bool)
         return self.classes_known
+
+    @cached_property
+    def unseen(self) -> NDArray[np.bool_]:
+        """Boolean array [R, X]: which examples each run did not train on."""
+        unseen = np.ones((self.runs, len(self.labels)), dtype=bool)
+        if "train" in self.sizes:
+            train = self.split_ranges()["train"]
+            unseen[:, train] = False if self.held_out is None else self.held_out
+        return unseen
 
     @property
     def runs(self) -> int:
@@ -350,6 +363,8 @@ def record(connection: Connection, story: Story) -> Recorded:
         if not story.recorded[run] and story.states[run] == "queued":
             continue
         claim = claimed(connection, run_id)
+        if story.held_out is not None:
+            write_held_out(connection, run_id, layout_of(story), story.held_out[run])
         for evaluation in story.recorded[run]:
             write(connection, claim, story, run, evaluation)
         _end(connection, claim, story.states[run])

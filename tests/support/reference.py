@@ -83,6 +83,20 @@ def accuracy(story: Story, run: int, evaluation: int, indices: range) -> float:
     return float(story.correct[run, indices, evaluation].mean())
 
 
+def accuracy_where(
+    story: Story, runs: list[int], evaluation: int, indices: range, *, unseen: bool
+) -> float | None:
+    """The same of the examples that the runs trained on, or of the others."""
+    return mean(
+        [
+            float(story.correct[run, example, evaluation])
+            for run in runs
+            for example in indices
+            if story.unseen[run, example] == unseen
+        ]
+    )
+
+
 def examples(story: Story) -> Iterator[tuple[str, int, int]]:
     """(split, position, example_id) of every example."""
     for split, indices in story.split_ranges().items():
@@ -160,6 +174,7 @@ def outcome(recorded: Recorded) -> list[Row]:
             "label": int(story.labels[example]),
             "correct": bool(story.predicted[run, example, e] == story.labels[example]),
             "predicted": int(story.predicted[run, example, e]) if story.classes_told[run] else None,
+            "held_out": bool(story.unseen[run, example]),
         }
         for run in range(story.runs)
         for e in story.recorded[run]
@@ -198,6 +213,10 @@ def run_accuracy(recorded: Recorded) -> list[Row]:
             "correct": int(story.correct[run, indices, e].sum()),
             "examples": len(indices),
             "accuracy": accuracy(story, run, e, indices),
+            "trained_on_examples": int((~story.unseen[run, indices]).sum()),
+            "trained_on_accuracy": accuracy_where(story, [run], e, indices, unseen=False),
+            "held_out_examples": int(story.unseen[run, indices].sum()),
+            "held_out_accuracy": accuracy_where(story, [run], e, indices, unseen=True),
         }
         for run in counted(story)
         for e in story.recorded[run]
@@ -231,6 +250,7 @@ def forgetting(recorded: Recorded) -> list[Row]:
                     "never_learned": not any(right for _, right in history),
                     "unforgettable": any(right for _, right in history)
                     and changes(history, True) == 0,
+                    "held_out": bool(story.unseen[run, example]),
                 }
             )
     return rows

@@ -21,6 +21,7 @@ from tests.support.reference import (
     Row,
     accessibilities,
     accuracy,
+    accuracy_where,
     answers,
     begun,
     examples,
@@ -147,6 +148,10 @@ def ensemble_accuracy(recorded: Recorded) -> list[Row]:
             "evaluation": e,
             "runs": len(present(story, e)),
             "accuracy": float(mean_accuracy(story, e, indices)),
+            "trained_on_accuracy": accuracy_where(
+                story, present(story, e), e, indices, unseen=False
+            ),
+            "held_out_accuracy": accuracy_where(story, present(story, e), e, indices, unseen=True),
         }
         for e in ordinals(story)
         for split, indices in story.split_ranges().items()

@@ -89,16 +89,11 @@ def final_block(recorded: Recorded) -> list[Row]:
             if story.classes_told[run]
             else None,
             "everyone": "1" * len(indices),
-            "held_out": ("0" if indices.start in train(story) else "1") * len(indices),
+            "held_out": bitmap(story.unseen[run, indices]),
         }
         for run in begun(story)
         for block, indices in blocks(recorded)
     ]
-
-
-def train(story: Story) -> range:
-    """The examples that runs train on."""
-    return story.split_ranges()["train"]
 
 
 def consensus(recorded: Recorded) -> list[Row]:
@@ -152,7 +147,7 @@ def consistency(recorded: Recorded) -> list[Row]:
     story = recorded.story
     rows = []
     for split, position, example in examples(story) if begun(story) else ():
-        runs = [run for run in begun(story) if example not in train(story)]
+        runs = [run for run in begun(story) if story.unseen[run, example]]
         votes = last_votes(story, runs, example)
         top = winner(votes, int(story.labels[example])) if votes else None
         rows.append(

@@ -23,6 +23,7 @@ def place(recorded: Recorded, run: int, split: str, position: int, example: int)
         "example_id": example,
         "position": position,
         "label": int(recorded.story.labels[example]),
+        "held_out": bool(recorded.story.unseen[run, example]),
     }
 
 

@@ -54,6 +54,7 @@ def stories(draw: st.DrawFn, *, examples: int = 20, runs: int = 6, evaluations: 
         labels=labels,
         predicted=predicted,
         recorded=recorded,
+        held_out=rng.random((shape[0], sizes["train"])) < draw(st.sampled_from([0, 0.3, 1])),
         original_labels=rng.integers(0, num_classes, shape[1]) if noisy else None,
         states=draw(st.lists(states, min_size=shape[0], max_size=shape[0])),
         classes_known=draw(

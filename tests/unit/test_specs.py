@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from tracker.datasets import LabelNoise
 from tracker.ensembles import default_name
 from tracker.errors import UsageError
+from tracker.holdout import ShareHeldOut
 from tracker.recipes import ARCHITECTURES, get_architecture
 from tracker.specs import (
     MAX_SEED,
@@ -34,7 +35,7 @@ def spec(**changes: Any) -> EnsembleSpec:
     recipe: dict[str, Any] = {"length": "3epochs", "batch_size": 10, "optimizer": "sgd", "lr": 0.1}
     recorded = ("every", "initial", "signals", "outputs")
     recording = {name: changes.pop(name) for name in recorded if name in changes}
-    whole = ("dataset", "arch", "examples", "label_noise", "probe")
+    whole = ("dataset", "arch", "examples", "label_noise", "split", "probe")
     outer = {name: changes.pop(name) for name in whole if name in changes}
     return EnsembleSpec(
         **({"dataset": "digits", "arch": "mlp-tiny"} | outer),
@@ -135,6 +136,19 @@ def test_spec_comes_back_from_json() -> None:
     assert stored["recording"] == {"every": "50steps", "initial": True}
 
 
+def test_a_split_is_stored_as_it_is_written() -> None:
+    one = spec(split="90:10")
+    assert one == spec(split=ShareHeldOut(10))
+    assert one.model_dump(mode="json")["split"] == "90:10"
+    assert EnsembleSpec.model_validate(one.model_dump(mode="json")) == one
+    assert one.held_out(3, 50).sum() == 50 - one.trained_on(50) == 5
+    assert spec(split="full") == spec()
+    assert spec().trained_on(50) == 50
+    assert not spec().held_out(3, 50).any()
+    with pytest.raises(ValidationError, match="unknown split 'half'"):
+        spec(split="half")
+
+
 def test_specs_from_before_signals_are_those_without() -> None:
     """As version 0.1 stored it, with the digest it had."""
     stored = json.loads(
@@ -204,6 +218,7 @@ def test_digest_depends_on_what_is_trained_alone() -> None:
         ({"dataset": "mnist5k"}, "dataset: digits, not mnist5k"),
         ({"examples": 9}, "examples: None, not 9"),
         ({"label_noise": "noise0.4"}, "label_noise: None, not noise0.4"),
+        ({"split": "90:10"}, "split: None, not 90:10"),
         ({"lr": 0.2}, "recipe.lr: 0.1, not 0.2"),
         ({"length": "4epochs"}, "recipe.length: 3epochs, not 4epochs"),
         ({"every": "2epochs"}, "recording.every: 1epoch, not 2epochs"),
@@ -248,6 +263,9 @@ def test_a_subset_is_a_dataset_of_its_own() -> None:
         # A batch larger than the training set is the training set.
         ({"batch_size": 100}, 25, Schedule(1, 3, (1, 2, 3), 1)),
         ({}, 1, Schedule(1, 3, (1, 2, 3), 1)),
+        # Steps are those of the examples trained on: 20 of 25, and 12 of each half.
+        ({"split": "80:20"}, 25, Schedule(2, 6, (2, 4, 6), 1)),
+        ({"split": "parts:2", "batch_size": 4}, 25, Schedule(3, 9, (3, 6, 9), 1)),
     ],
 )
 def test_schedules_by_hand(change: dict[str, Any], size: int, schedule: Schedule) -> None:

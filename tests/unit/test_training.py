@@ -1,5 +1,6 @@
 """The training loop: repeatable bits, evaluations where asked, learning rates, packing."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.datasets import load_dataset
+from tracker.holdout import parse_holdout
 from tracker.outcomes import packing
 from tracker.outcomes.writer import EvaluationRecord
 from tracker.recipes import ARCHITECTURES, get_architecture
@@ -53,6 +55,43 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(
     )
     assert (one == same).all()
     assert (one != other).any()
+
+
+@pytest.mark.parametrize("split", ["80:20", "parts:3"])
+def test_only_what_is_not_held_out_is_trained_on(split: str, digits: TensorDataset) -> None:
+    """Labels that are held out may be anything, and each of the others comes once an epoch."""
+    spec = make_spec(length="3epochs", batch_size=16, lr=0.1).model_copy(
+        update={"split": parse_holdout(split)}
+    )
+    held_out = spec.held_out(7, 100)
+    state = TrainingState(spec, digits, 7)
+    for _ in range(2):
+        epoch = torch.cat(list(state.batches()))
+        assert sorted(epoch.tolist()) == np.flatnonzero(~held_out).tolist()
+    assert -(-len(epoch) // 16) == state.schedule.steps_per_epoch
+    labels = digits.train.labels.clone()
+    labels[torch.from_numpy(held_out)] = 0
+    train_split = dataclasses.replace(digits.train, labels=labels)
+    others = dataclasses.replace(digits, splits=digits.splits | {"train": train_split})
+    one, other = (
+        torch.cat([p.flatten() for p in trained_network(spec, data).parameters()])
+        for data in (digits, others)
+    )
+    assert torch.equal(one, other)
+
+
+def trained_network(spec: EnsembleSpec, data: TensorDataset) -> torch.nn.Module:
+    state = TrainingState(spec, data, 7)
+    list(train(state))
+    return state.network
+
+
+def test_what_is_held_out_depends_on_neither_weights_nor_order(digits: TensorDataset) -> None:
+    """A run of a 90:10 split begins with the weights of the same seed trained on everything."""
+    spec = make_spec()
+    split = spec.model_copy(update={"split": parse_holdout("90:10")})
+    whole, part = (TrainingState(one, digits, 7).network.state_dict() for one in (spec, split))
+    assert all(torch.equal(whole[name], part[name]) for name in whole)
 
 
 @pytest.mark.parametrize(

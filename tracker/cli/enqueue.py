@@ -11,6 +11,7 @@ from tracker.cli.waiting import wait_for
 from tracker.datasets import LabelNoise, get_dataset_info, load_named
 from tracker.ensembles import Enqueued, check_name, default_name, enqueue_runs
 from tracker.errors import DatasetUnavailableError, UsageError, choice_error
+from tracker.holdout import HoldOut, parse_holdout
 from tracker.outcomes.signals import OUTPUTS, SIGNALS, check_signals
 from tracker.recipes import get_architecture
 from tracker.registry import RegisteredDataset, check_fingerprint, find_dataset, register_dataset
@@ -49,6 +50,13 @@ def enqueue(
     label_noise_seed: Annotated[
         int | None, typer.Option(help="Which of the many such labels; 0 if not given.")
     ] = None,
+    split: Annotated[
+        str,
+        typer.Option(
+            help="What each run trains on: full, 90:10 (it holds out a tenth of its own), parts:K "
+            "(one of K disjoint parts, by seed)."
+        ),
+    ] = "full",
     epochs: Annotated[int | None, typer.Option(help="Length of training.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples per optimizer step.")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
@@ -88,8 +96,9 @@ def enqueue(
     """
     chosen = seed_range(seeds, seed_start)
     noise = _label_noise(label_noise, random_labels, label_noise_seed)
-    spec = _spec(arch, dataset, examples, noise, epochs, batch_size, lr, optimizer, record_every,
-                 record_initial, record, Probing.parse(probe, votes=probe_votes))  # fmt: skip
+    spec = _spec(arch, dataset, examples, noise, parse_holdout(split), epochs, batch_size, lr,
+                 optimizer, record_every, record_initial, record,
+                 Probing.parse(probe, votes=probe_votes))  # fmt: skip
     chosen_name = default_name(spec) if name is None else check_name(name)
     settings = get_settings()
     engine = open_engine(settings)
@@ -117,6 +126,7 @@ def _spec(
     dataset: str,
     examples: int | None,
     label_noise: LabelNoise | None,
+    split: HoldOut | None,
     epochs: int | None,
     batch_size: int | None,
     lr: float | None,
@@ -153,6 +163,7 @@ def _spec(
         dataset=dataset,
         examples=examples,
         label_noise=label_noise,
+        split=split,
         arch=arch,
         recipe=Recipe.model_validate({**dict(stock), **given}),
         recording=_recording(record_every, record_initial, record),

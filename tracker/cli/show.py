@@ -107,6 +107,9 @@ def _heading(summary: Summary) -> None:
     recorded = f"{len(summary.evaluations)}{whole} evaluations recorded"
     if isinstance(info.spec, EnsembleSpec):
         lines = {"trains": f"{info.spec.arch} on {info.dataset}, {sizes} examples"}
+        if info.spec.split is not None:
+            part = info.spec.trained_on(info.sizes["train"])
+            lines["split"] = f"{info.spec.split}: each run trains on {part:,} of train"
     else:
         lines = {
             "imported": f"{info.spec.file} ({info.spec.format})",
@@ -134,7 +137,10 @@ def _history(summary: Summary) -> None:
             row = {"epoch": at.evaluation}
         row["runs"] = at.runs
         for split in summary.info.sizes:
-            row[f"{split} %"] = _accuracy(accuracy[split, at.evaluation])
+            found = accuracy[split, at.evaluation]
+            row[f"{split} %"] = _accuracy(found)
+            if split == "train" and found.held_out is not None:
+                row["held out %"] = f"{found.held_out:5.1%}".replace("%", "")
         row["bimodality"] = number(bimodality[at.evaluation].bimodality, 2)
         row["null"] = number(bimodality[at.evaluation].null_bimodality, 2)
         rows.append(row)

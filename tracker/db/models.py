@@ -225,6 +225,26 @@ class Run(Base):
     )
 
 
+class RunBlock(Base):
+    """What one run held out of one block of the split train; no row where it is nothing."""
+
+    __tablename__ = "run_block"
+    __table_args__ = (
+        PrimaryKeyConstraint("run_id", "block"),
+        {
+            "comment": "What one run held out of one block of the split train. Without a row, a "
+            "run holds out all blocks of the other splits and none of train.",
+            "postgresql_with": {"toast_tuple_target": 8160},
+        },
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))
+    block: Mapped[int]
+    held_out: Mapped[str] = mapped_column(
+        VARBIT, comment="One bit an example: did the run not train on it?"
+    )
+
+
 class Evaluation(Base):
     """A point of one run's training at which all examples were scored."""
 

@@ -24,7 +24,10 @@ class EvaluationRow:
 
 @dataclass(frozen=True)
 class AccuracyRow:
-    """Accuracy of an ensemble's runs on one split at one evaluation, from 0 to 1."""
+    """Accuracy of an ensemble's runs on one split at one evaluation, from 0 to 1.
+
+    Of the split train, on the examples that each run trains on.
+    """
 
     split: str
     evaluation: int
@@ -32,6 +35,8 @@ class AccuracyRow:
     mean: float
     min: float
     max: float
+    held_out: float | None
+    """Mean over the runs of that on the examples that each holds out; None if there are none."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +99,16 @@ def evaluations(connection: Connection, ensemble: str) -> tuple[EvaluationRow, .
 def accuracy_by_evaluation(connection: Connection, ensemble: str) -> tuple[AccuracyRow, ...]:
     """Accuracy on every split at every evaluation: mean, least and most over the runs."""
     view = views.run_accuracy
+    accuracy = func.coalesce(view.c.trained_on_accuracy, view.c.accuracy)
     rows = connection.execute(
         select(
             view.c.split,
             view.c.evaluation,
             func.count().label("runs"),
-            func.avg(view.c.accuracy).label("mean"),
-            func.min(view.c.accuracy).label("min"),
-            func.max(view.c.accuracy).label("max"),
+            func.avg(accuracy).label("mean"),
+            func.min(accuracy).label("min"),
+            func.max(accuracy).label("max"),
+            func.avg(view.c.held_out_accuracy).label("held_out"),
         )
         .where(view.c.ensemble == ensemble)
         .group_by(view.c.split, view.c.evaluation)

@@ -146,7 +146,8 @@ def list_ensembles(connection: Connection) -> tuple[EnsembleRow, ...]:
     )
     accuracy = views.run_accuracy
     # LATERAL, so that only the bitmaps of the last evaluation are read.
-    mean = func.avg(accuracy.c.accuracy, type_=Double)
+    told = func.coalesce(accuracy.c.trained_on_accuracy, accuracy.c.accuracy)
+    mean = func.avg(told, type_=Double)
     final = (
         select(
             func.count(accuracy.c.run_id.distinct()).label("runs"),

@@ -18,6 +18,8 @@ run_accuracy = table(
     column("split", Text),
     column("evaluation", Integer),
     column("accuracy", Double),
+    column("trained_on_accuracy", Double),
+    column("held_out_accuracy", Double),
 )
 
 ensemble_evaluation = table(

@@ -3,7 +3,8 @@
 -- Source: AUM, Pleiss 2020 s.3: the mean over the evaluations of the logit of the label minus the
 -- largest other logit. Of one run there; here the mean over the runs, with their deviation.
 --
--- Low, above all below 0, is a sign of a wrong label.
+-- Low, above all below 0, is a sign of a wrong label. Runs that held the example out count like the
+-- others: run_signal tells them apart.
 -- NULL: aum and deviation where a run's margin is not a number (NaN), as with a single class.
 
 CREATE VIEW aum AS

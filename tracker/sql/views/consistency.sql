@@ -3,8 +3,9 @@
 -- Source: consistency score C Baldock 2021 eq. 1, consensus class s.3.1 and A.6.2,
 -- consensus-consistency C* eq. 2, prediction entropy eq. 3 (Jiang 2021 for the C-score).
 --
--- Examples of splits other than train are held out by all runs, those of train by none. Each run
--- counts with its last recorded evaluation.
+-- Examples of splits other than train are held out by all runs; those of train by the runs that did
+-- not train on them (--split 90:10, --split parts:K), by none where all train on everything. Each
+-- run counts with its last recorded evaluation.
 -- NULL: everything where no run held the example out; what needs classes where no predicted class
 -- of such a run is known.
 

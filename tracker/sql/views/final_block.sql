@@ -2,8 +2,8 @@
 -- Grain: one row per (run, block) with at least one recorded evaluation.
 --
 -- A building block. A run's end is its last recorded evaluation, so that running ensembles answer.
--- `held_out` is the one place that knows which examples a run did not train on: all of the splits
--- other than train.
+-- `held_out` says which examples a run did not train on: those that the table run_block names, or,
+-- of a run without a row there, all of the splits other than train.
 --
 -- NULL: predicted where only right and wrong are known.
 
@@ -20,6 +20,7 @@ SELECT
     outcome_block.predicted,
     outcome_block.correct | ~outcome_block.correct AS everyone,
     CASE
+        WHEN run_block.held_out IS NOT NULL THEN run_block.held_out
         WHEN block.split = 'train' THEN outcome_block.correct & ~outcome_block.correct
         ELSE outcome_block.correct | ~outcome_block.correct
     END AS held_out
@@ -35,7 +36,9 @@ INNER JOIN outcome_block
         counted_run.run_id = outcome_block.run_id
         AND latest.evaluation = outcome_block.evaluation
 INNER JOIN block
-    ON counted_run.dataset_id = block.dataset_id AND outcome_block.block = block.block;
+    ON counted_run.dataset_id = block.dataset_id AND outcome_block.block = block.block
+LEFT JOIN run_block
+    ON outcome_block.run_id = run_block.run_id AND outcome_block.block = run_block.block;
 
 COMMENT ON VIEW final_block IS
 'What each run says of a block of examples at its last recorded evaluation, as bitmaps.';

@@ -24,7 +24,8 @@ SELECT
     expanded.last_mistake,
     nullif(expanded.learned, expanded.never) AS learned,
     expanded.first_correct = expanded.never AS never_learned,
-    expanded.events < 4 AND expanded.first_correct < expanded.never AS unforgettable
+    expanded.events < 4 AND expanded.first_correct < expanded.never AS unforgettable,
+    coalesce(get_bit(expanded.held_out, expanded.slot) = 1, expanded.split <> 'train') AS held_out
 FROM (
     SELECT
         history_block.ensemble,
@@ -36,6 +37,7 @@ FROM (
         block.split,
         block.first_example,
         block.first_position,
+        run_block.held_out,
         generate_series(0, block.size - 1) AS slot,
         -- 1 + at_last - at_first, from 0 to 2, below the number of forgetting events: one number
         -- to expand in place of two.
@@ -54,6 +56,8 @@ FROM (
     FROM history_block
     INNER JOIN block
         ON history_block.dataset_id = block.dataset_id AND history_block.block = block.block
+    LEFT JOIN run_block
+        ON history_block.run_id = run_block.run_id AND history_block.block = run_block.block
 ) AS expanded;
 
 COMMENT ON VIEW forgetting IS
@@ -66,6 +70,7 @@ COMMENT ON COLUMN forgetting.last_mistake IS 'Last evaluation that is wrong; 0 i
 COMMENT ON COLUMN forgetting.learned IS 'Evaluation from which on the run is always right.';
 COMMENT ON COLUMN forgetting.never_learned IS 'Right at no evaluation.';
 COMMENT ON COLUMN forgetting.unforgettable IS 'Right at some evaluation and never forgotten.';
+COMMENT ON COLUMN forgetting.held_out IS 'Did the run not train on the example?';
 COMMENT ON COLUMN forgetting.ensemble IS 'Name of the ensemble.';
 COMMENT ON COLUMN forgetting.ensemble_id IS 'Id of the ensemble.';
 COMMENT ON COLUMN forgetting.run_id IS 'Id of the run.';

@@ -18,7 +18,8 @@ SELECT
     outcome_block.evaluation,
     example.label,
     get_bit(outcome_block.correct, example.slot) = 1 AS correct,
-    bitslice_value(outcome_block.predicted, example.slot) AS predicted
+    bitslice_value(outcome_block.predicted, example.slot) AS predicted,
+    coalesce(get_bit(run_block.held_out, example.slot) = 1, example.split <> 'train') AS held_out
 FROM ensemble
 INNER JOIN run ON ensemble.id = run.ensemble_id
 INNER JOIN outcome_block ON run.id = outcome_block.run_id
@@ -27,7 +28,9 @@ INNER JOIN example
         ensemble.dataset_id = example.dataset_id
         -- Equality, written so that it cannot be hashed: a hash of blocks costs twice the time of
         -- looking a block up once for all its examples.
-        AND outcome_block.block BETWEEN example.block AND example.block;
+        AND outcome_block.block BETWEEN example.block AND example.block
+LEFT JOIN run_block
+    ON outcome_block.run_id = run_block.run_id AND outcome_block.block = run_block.block;
 
 COMMENT ON VIEW outcome IS
 'What each run said of each example at each evaluation; filter it, it has a row per outcome.';
@@ -35,6 +38,7 @@ COMMENT ON COLUMN outcome.evaluation IS 'Ordinal of the evaluation; 0 is the unt
 COMMENT ON COLUMN outcome.correct IS 'Was the predicted class the label?';
 COMMENT ON COLUMN outcome.predicted IS
 'Index of the predicted class; NULL where only right and wrong are known.';
+COMMENT ON COLUMN outcome.held_out IS 'Did the run not train on the example?';
 COMMENT ON COLUMN outcome.ensemble IS 'Name of the ensemble.';
 COMMENT ON COLUMN outcome.ensemble_id IS 'Id of the ensemble.';
 COMMENT ON COLUMN outcome.run_id IS 'Id of the run.';

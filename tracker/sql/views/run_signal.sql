@@ -19,14 +19,18 @@ SELECT
     signal_summary.signal,
     signal_summary.evaluations,
     value.mean,
-    value.deviation
+    value.deviation,
+    coalesce(get_bit(run_block.held_out, value.place::INTEGER - 1) = 1, block.split <> 'train')
+        AS held_out
 FROM counted_run
 INNER JOIN signal_summary ON counted_run.run_id = signal_summary.run_id
 INNER JOIN block
     ON counted_run.dataset_id = block.dataset_id AND signal_summary.block = block.block
 CROSS JOIN
     LATERAL unnest(signal_summary.mean, signal_summary.deviation, unslice(block.label))
-    WITH ORDINALITY AS value (mean, deviation, label, place);
+    WITH ORDINALITY AS value (mean, deviation, label, place)
+LEFT JOIN run_block
+    ON signal_summary.run_id = run_block.run_id AND signal_summary.block = run_block.block;
 
 COMMENT ON VIEW run_signal IS
 'Mean and deviation of each signal over a run''s evaluations: data maps and AUM of single runs.';
@@ -36,6 +40,7 @@ COMMENT ON COLUMN run_signal.evaluations IS 'Evaluations covered.';
 COMMENT ON COLUMN run_signal.mean IS 'Mean over them; of the margin, the AUM of Pleiss 2020.';
 COMMENT ON COLUMN run_signal.deviation IS
 'Population standard deviation; of the confidence, the variability of Swayamdipta 2020.';
+COMMENT ON COLUMN run_signal.held_out IS 'Did the run not train on the example?';
 COMMENT ON COLUMN run_signal.ensemble IS 'Name of the ensemble.';
 COMMENT ON COLUMN run_signal.ensemble_id IS 'Id of the ensemble.';
 COMMENT ON COLUMN run_signal.run_id IS 'Id of the run.';

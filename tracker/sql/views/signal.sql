@@ -21,18 +21,22 @@ SELECT
     signal_block.evaluation,
     example.label,
     signal_block.signal,
-    signal_block.value[example.slot + 1] AS value
+    signal_block.value[example.slot + 1] AS value,
+    coalesce(get_bit(run_block.held_out, example.slot) = 1, example.split <> 'train') AS held_out
 FROM ensemble
 INNER JOIN run ON ensemble.id = run.ensemble_id
 INNER JOIN signal_block ON run.id = signal_block.run_id
 INNER JOIN example
-    ON ensemble.dataset_id = example.dataset_id AND signal_block.block = example.block;
+    ON ensemble.dataset_id = example.dataset_id AND signal_block.block = example.block
+LEFT JOIN run_block
+    ON signal_block.run_id = run_block.run_id AND signal_block.block = run_block.block;
 
 COMMENT ON VIEW signal IS
 'What --record asked for: a number per run, example, evaluation and signal; filter on examples.';
 COMMENT ON COLUMN signal.signal IS
 'confidence (softmax of the label), margin (its logit minus the largest other), loss or el2n.';
 COMMENT ON COLUMN signal.value IS 'The number; NaN where there is none.';
+COMMENT ON COLUMN signal.held_out IS 'Did the run not train on the example?';
 COMMENT ON COLUMN signal.evaluation IS 'Ordinal of the evaluation; 0 is the untrained network.';
 COMMENT ON COLUMN signal.ensemble IS 'Name of the ensemble.';
 COMMENT ON COLUMN signal.ensemble_id IS 'Id of the ensemble.';

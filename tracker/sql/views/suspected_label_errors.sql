@@ -4,9 +4,10 @@
 -- above all), although more than half of the runs predict one other class in the end (consensus
 -- class, Baldock 2021 s.3.1). See label_error_score, which takes other thresholds.
 --
--- Never NULL. Only of the split train, whose labels the runs were told: networks learn what most
--- labels say before they learn an exception by heart, and an ensemble that has learned all by heart
--- suspects nothing. No rows where predicted classes are not known.
+-- Never NULL. Only of the split train, whose labels the runs were told (with --split, the runs that
+-- did not hold the example out; all are counted): networks learn what most labels say before they
+-- learn an exception by heart, and an ensemble that has learned all by heart suspects nothing. No
+-- rows where predicted classes are not known.
 
 CREATE VIEW suspected_label_errors AS
 SELECT

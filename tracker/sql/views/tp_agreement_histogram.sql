@@ -2,7 +2,7 @@
 -- Grain: one row per (ensemble, split, evaluation, number of runs that are right), 0 to all runs.
 -- Source: Hacohen 2020 Fig. 3. The null model (Hacohen 2020 s.3.1, Meding 2022) is that of runs
 -- with the same accuracies that are right independently of each other: Poisson-binomial, computed
--- exactly.
+-- exactly. Where runs hold out some of the split train, their accuracies are those on all of it.
 --
 -- Never NULL; values that no example has stand with 0 examples.
 

@@ -1,0 +1,189 @@
+"""What each run did not train on: stored once, compared on a replay, and told apart by the views.
+
+Three runs, four training examples and a test example, evaluations 1 and 2; 1 is right, and what a
+run held out is in brackets:
+
+    example  label  run 0   run 1   run 2
+    0        0      01      (11)    11
+    1        1      (00)    01      (01)
+    2        2      11      (10)    (00)
+    3        0      11      00      01
+    4        1      (11)    (01)    (00)     of the split test
+"""
+
+from dataclasses import replace
+from math import log
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection, text
+
+from tests.support.ensembles import Recorded, block_size, record, story_of
+from tests.unit.test_specs import spec
+from tracker.deletion import delete_ensemble
+from tracker.ensembles import enqueue_runs
+from tracker.errors import ReplayError, UsageError
+from tracker.outcomes.held_out import held_out_blocks, write_held_out
+from tracker.outcomes.layout import Layout
+from tracker.registry import RegisteredDataset
+
+RIGHT = ["01 11 11", "00 01 01", "11 10 00", "11 00 01", "11 01 00"]
+STORY = story_of(
+    np.array([[list(run) for run in row.split()] for row in RIGHT]).transpose(1, 0, 2) == "1",
+    sizes={"train": 4, "test": 1},
+    held_out=np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0]], dtype=bool),
+    first=1,
+    name="held-out",
+)
+
+
+@pytest.fixture
+def recorded(connection: Connection) -> Recorded:
+    return record(connection, STORY)
+
+
+def ask(connection: Connection, query: str) -> list[tuple[object, ...]]:
+    return [tuple(row) for row in connection.execute(text(query))]
+
+
+def test_one_bitmap_a_run_and_training_block(connection: Connection, recorded: Recorded) -> None:
+    assert ask(connection, "SELECT run_id, block, held_out FROM run_block ORDER BY run_id") == [
+        (run_id, 0, bits)
+        for run_id, bits in zip(recorded.run_ids, ["0100", "1010", "0110"], strict=True)
+    ]
+
+
+def test_consistency_counts_the_runs_that_held_an_example_out(
+    connection: Connection, recorded: Recorded
+) -> None:
+    # A wrong class is the one after the label.
+    assert ask(
+        connection,
+        "SELECT runs_held_out, consistency, consensus_class, consensus_consistency, "
+        "prediction_entropy FROM consistency ORDER BY example_id",
+    ) == [
+        (1, 1.0, 0, 1.0, 0.0),
+        (2, 0.5, 1, 0.5, pytest.approx(log(2))),
+        (2, 0.0, 0, 1.0, 0.0),
+        (0, None, None, None, None),
+        (3, pytest.approx(2 / 3), 1, pytest.approx(2 / 3),
+         pytest.approx(log(3) - 2 / 3 * log(2))),
+    ]  # fmt: skip
+
+
+def test_accuracies_of_runs_apart(connection: Connection, recorded: Recorded) -> None:
+    columns = (
+        "accuracy, trained_on_examples, trained_on_accuracy, held_out_examples, held_out_accuracy"
+    )
+    assert ask(
+        connection,
+        f"SELECT seed, split, {columns} FROM run_accuracy WHERE evaluation = 2 "
+        "ORDER BY seed, split DESC",
+    ) == [
+        (0, "train", 0.75, 3, 1.0, 1, 0.0),
+        (0, "test", 1.0, 0, None, 1, 1.0),
+        (1, "train", 0.5, 2, 0.5, 2, 0.5),
+        (1, "test", 1.0, 0, None, 1, 1.0),
+        (2, "train", 0.75, 2, 1.0, 2, 0.5),
+        (2, "test", 0.0, 0, None, 1, 0.0),
+    ]
+
+
+def test_accuracies_of_the_ensemble_apart(connection: Connection, recorded: Recorded) -> None:
+    assert ask(
+        connection,
+        "SELECT evaluation, accuracy, trained_on_accuracy, held_out_accuracy "
+        "FROM ensemble_accuracy WHERE split = 'train' ORDER BY evaluation",
+    ) == [
+        # Of 12 answers, 7 are of examples that were trained on.
+        (1, pytest.approx(5 / 12), pytest.approx(3 / 7), 0.4),
+        (2, pytest.approx(8 / 12), pytest.approx(6 / 7), 0.4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("view", "per_pair"), [("outcome", 2), ("forgetting", 1)], ids=["outcome", "forgetting"]
+)
+def test_every_answer_of_a_run_says_whether_it_trained_on_the_example(
+    connection: Connection, recorded: Recorded, view: str, per_pair: int
+) -> None:
+    told = ask(connection, f"SELECT seed, example_id, held_out FROM {view} ORDER BY seed, 2")
+    assert told[::per_pair] == [
+        (run, example, bool(STORY.unseen[run, example])) for run in range(3) for example in range(5)
+    ]
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def bitmaps(connection: Connection) -> list[str]:
+    query = "SELECT string_agg(held_out::text, ',' ORDER BY block) FROM run_block GROUP BY run_id"
+    return [str(bits) for (bits,) in ask(connection, query)]
+
+
+def test_bitmaps_of_blocks() -> None:
+    with block_size(8):
+        layout = Layout.of({"test": 5, "train": 10}, 8)
+    held_out = np.arange(10) % 3 == 0
+    assert held_out_blocks(layout, held_out) == {1: "10010010", 2: "01"}
+
+
+def test_writing_again_changes_nothing_and_something_else_is_refused(
+    connection: Connection, recorded: Recorded
+) -> None:
+    layout = Layout.of(STORY.sizes, recorded.block_size)
+    before = bitmaps(connection)
+    write_held_out(connection, recorded.run_ids[0], layout, STORY.held_out[0])
+    for other in (STORY.held_out[1], np.zeros(4, bool)):
+        with pytest.raises(ReplayError, match=f"run {recorded.run_ids[0]}: .* held out other"):
+            write_held_out(connection, recorded.run_ids[0], layout, other)
+    assert bitmaps(connection) == before
+
+
+def test_without_evaluations_the_new_attempt_is_right(connection: Connection) -> None:
+    story = replace(STORY, recorded=[[], [], []], states=("running",) * 3)
+    recorded = record(connection, story)
+    layout = Layout.of(STORY.sizes, recorded.block_size)
+    for run_id in recorded.run_ids[:2]:
+        write_held_out(connection, run_id, layout, np.array([0, 0, 0, 1], bool))
+    write_held_out(connection, recorded.run_ids[2], layout, np.zeros(4, bool))
+    assert bitmaps(connection) == ["0001", "0001"]
+
+
+def test_deleting_takes_the_bitmaps_along(connection: Connection, recorded: Recorded) -> None:
+    delete_ensemble(connection, STORY.name)
+    assert bitmaps(connection) == []
+
+
+# --- queueing -------------------------------------------------------------------------------------
+
+
+def test_steps_are_those_of_the_examples_trained_on(connection: Connection) -> None:
+    dataset = registered(connection, 103)
+    rows = []
+    for split in (None, "90:10", "parts:4"):
+        one = spec(split=split, batch_size=10, length="2epochs")
+        name = f"e-{split}".replace(":", "")
+        enqueued = enqueue_runs(connection, name, one, dataset, range(3), "q")
+        query = f"SELECT total_steps, evaluations FROM ensemble WHERE id = {enqueued.ensemble_id}"
+        rows += ask(connection, query)
+    assert rows == [(22, 2), (20, 2), (6, 2)]
+
+
+@pytest.mark.parametrize(("split", "size", "some"), [("90:10", 4, 4), ("parts:9", 8, 0)])
+def test_a_split_needs_examples_on_both_sides(
+    connection: Connection, split: str, size: int, some: int
+) -> None:
+    dataset, one = registered(connection, size), spec(split=split)
+    message = f"--split {split} of {size} training examples trains on {some} of them"
+    with pytest.raises(UsageError, match=message):
+        enqueue_runs(connection, "e", one, dataset, range(1), "q")
+
+
+def registered(connection: Connection, train: int) -> RegisteredDataset:
+    query = (
+        "INSERT INTO dataset (name, num_classes, class_names, fingerprint, block_size) "
+        "VALUES ('d', 2, '{a,b}', '', 8) RETURNING id"
+    )
+    [(dataset_id,)] = ask(connection, query)
+    return RegisteredDataset(dataset_id, "d", 2, 8, {"train": train, "test": 5})
