@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from tracker.curriculum.records import drop_unused_snapshots
 from tracker.db.models import (
     Dataset,
     DepthBlock,
@@ -40,6 +41,7 @@ TOUCHED = (
     "evaluation",
     "run",
     "ensemble",
+    "curriculum_snapshot",
 )
 RECORDED = (
     OutcomeBlock,
@@ -167,6 +169,8 @@ def delete_ensemble(connection: Connection, ensemble: str, *, force: bool = Fals
     for table in RECORDED:
         connection.execute(delete(table).where(table.run_id.in_(runs)))
     connection.execute(delete(Ensemble).where(Ensemble.id == found.ensemble_id))
+    # Recorded curricula stay, with their own copy of the scores that this ensemble gave.
+    drop_unused_snapshots(connection)
     if not found.dataset_users:
         connection.execute(delete(Dataset).where(Dataset.id == found.dataset_id))
     return found

@@ -12,6 +12,7 @@ from tracker.cli import (
     analyze,
     catalog,
     compare,
+    curriculum,
     database,
     enqueue,
     imports,
@@ -50,6 +51,7 @@ app.command("up")(servers.up)
 app.command("down")(servers.down)
 app.command("datasets")(catalog.datasets)
 app.command("archs")(catalog.archs)
+app.add_typer(curriculum.app, name="curriculum")
 app.add_typer(database.app, name="db")
 
 

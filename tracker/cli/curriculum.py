@@ -1,0 +1,168 @@
+"""`tracker curriculum`: recorded curricula, their epochs once more, a look before training."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from tracker.cli import output
+from tracker.cli.output import counted, table
+from tracker.cli.session import open_engine
+from tracker.curriculum.order import Indices
+from tracker.curriculum.records import epochs_of, list_curricula, load_curriculum
+from tracker.curriculum.replay import replay_epoch
+from tracker.errors import UsageError, choice_error
+from tracker.reports import snapshot
+
+FORMATS = ("lines", "json", "npy")
+
+app = typer.Typer(no_args_is_help=True, help="Recorded curricula, replays, previews, comparisons.")
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str | None, typer.Argument(help="Name of a curriculum; all if left out.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the recorded curricula, or show one with the epochs that it has begun."""
+    with snapshot(open_engine()) as connection:
+        if name is None:
+            _print_list([dict(row._mapping) for row in list_curricula(connection)], json)
+            return
+        record = load_curriculum(connection, name)
+        epochs = [_epoch(row) for row in epochs_of(connection, name)]
+    source = {key: value for key, value in vars(record.source).items() if value}
+    whole = {
+        "curriculum": name,
+        "parameters": record.curriculum.as_json(),
+        "source": source,
+        "examples": len(record.examples),
+        "versions": record.versions,
+        "epochs": epochs,
+    }
+    if json:
+        output.print_json(whole)
+    else:
+        _print_one(whole)
+
+
+@app.command()
+def replay(
+    name: Annotated[str, typer.Argument(help="Name of a curriculum.")],
+    epoch: Annotated[int, typer.Option(help="Which epoch, from 0.")],
+    file_format: Annotated[
+        str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")
+    ] = "lines",
+    out: Annotated[Path | None, typer.Option(help="File to write.")] = None,
+) -> None:
+    """Print the exact indices of an epoch again, checked against what was recorded.
+
+    One index a line, in order, over all processes together.
+    """
+    if file_format not in FORMATS:
+        raise choice_error("format", file_format, FORMATS)
+    if file_format == "npy" and out is None:
+        raise UsageError("--format npy needs --out, a file")
+    with snapshot(open_engine()) as connection:
+        indices = replay_epoch(connection, name, epoch)
+    if out is None:
+        sys.stdout.write(_text(indices, file_format))
+        return
+    try:
+        _write(indices, file_format, out)
+    except OSError as error:
+        raise UsageError(f"cannot write {out}: {error.strerror or error}") from None
+    output.out.print(f"wrote {out}: {len(indices):,} indices, as recorded")
+
+
+def _text(indices: Indices, file_format: str) -> str:
+    numbers = indices.tolist()
+    return f"{numbers}\n" if file_format == "json" else "".join(f"{n}\n" for n in numbers)
+
+
+def _write(indices: Indices, file_format: str, out: Path) -> None:
+    if file_format == "npy":
+        with out.open("wb") as file:  # np.save would add .npy to a name without it
+            np.save(file, indices)
+    else:
+        out.write_text(_text(indices, file_format))
+
+
+def _epoch(row: Any) -> dict[str, Any]:
+    return {
+        "epoch": row.epoch,
+        "pool_size": row.pool_size,
+        "examples": row.examples,
+        "checksum": bytes(row.checksum).hex(),
+        "scores": bytes(row.snapshot).hex(),
+        "begun_at": row.begun_at,
+    }
+
+
+def _print_list(curricula: list[dict[str, Any]], json: bool) -> None:
+    if json:
+        output.print_json(curricula)
+        return
+    if not curricula:
+        output.out.print("no curricula yet: CurriculumSampler(..., record=True) records them")
+        return
+    rows = [
+        {
+            "curriculum": each["name"],
+            "order": each["parameters"]["order"],
+            "scores": " + ".join(each["source"].get("ensembles", ())) or "own",
+            "seed": each["seed"],
+            "epochs": f"{each['epochs']}/{each['parameters']['epochs']}",
+            "created": f"{each['created_at'].astimezone():%Y-%m-%d %H:%M}",
+        }
+        for each in curricula
+    ]
+    output.out.print(table(rows))
+    output.note("epochs: recorded/planned")
+
+
+def _print_one(whole: dict[str, Any]) -> None:
+    source = whole["source"]
+    scores = (
+        f"{source.get('score')} of {' + '.join(source['ensembles'])}"
+        if source.get("ensembles")
+        else "the user's own"
+    )
+    parameters = {k: v for k, v in whole["parameters"].items() if k not in ("pacing", "seed")}
+    pacing = whole["parameters"].get("pacing", {})
+    lines = {
+        "orders": f"{counted(whole['examples'], 'example')} by {scores}",
+        "parameters": ", ".join(f"{key} {value}" for key, value in parameters.items()),
+        "pacing": ", ".join(f"{key} {value}" for key, value in pacing.items()),
+        "seed": str(whole["parameters"]["seed"]),
+        "versions": ", ".join(f"{key} {value}" for key, value in whole["versions"].items()),
+    }
+    grid = Table.grid(padding=(0, 2))
+    for key, line in lines.items():
+        if line:
+            grid.add_row(key, line)
+    output.out.print(Text(whole["curriculum"], style="bold"))
+    output.out.print(grid)
+    output.out.print()
+    if not whole["epochs"]:
+        output.out.print("no epoch begun yet")
+        return
+    rows = [
+        {
+            "epoch": each["epoch"],
+            "pool size": f"{each['pool_size']:,}",
+            "examples": f"{each['examples']:,}",
+            "indices": each["checksum"][:12],
+            "scores": each["scores"][:12],
+            "begun": each["begun_at"],
+        }
+        for each in whole["epochs"]
+    ]
+    output.out.print(table(rows))
+    output.note("indices, scores: the first digits of their BLAKE2b")
