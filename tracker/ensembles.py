@@ -42,6 +42,8 @@ def default_name(spec: EnsembleSpec) -> str:
         value = getattr(spec.recipe, name)
         if value != getattr(stock, name):
             parts.append(str(value) if name in ("length", "optimizer") else f"{name}{value}")
+    if (curriculum := spec.curriculum) is not None:
+        parts += [curriculum.parameters["order"], curriculum.digest[:8]]
     if str(spec.recording.every) != "1epoch":
         parts.append(f"every{spec.recording.every}")
     if spec.recording.initial:
@@ -92,6 +94,7 @@ def enqueue_runs(
             spec_digest=spec.digest,
             evaluations=schedule.evaluations,
             total_steps=schedule.total_steps,
+            curriculum_snapshot=spec.curriculum and bytes.fromhex(spec.curriculum.snapshot),
         )
         .on_conflict_do_nothing()
         .returning(Ensemble.id)

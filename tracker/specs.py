@@ -199,6 +199,22 @@ class Probing(Frozen):
         return last or (self.every is not None and evaluation % self.every == 0)
 
 
+class CurriculumSpec(Frozen):
+    """In which order the runs of an ensemble see their training examples."""
+
+    parameters: dict[str, Any] = Field(
+        description="Of `tracker.curriculum.description.Curriculum`, but for those that each run "
+        "has of its own: seed and number of examples of an epoch."
+    )
+    source: dict[str, Any] = Field(description="Where the scores came from.")
+    snapshot: str = Field(description="Digest of the scores, in hexadecimal; they are stored.")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, in hexadecimal."""
+        return _digest(self)
+
+
 class EnsembleSpec(Frozen):
     """One frozen recipe; the runs of an ensemble differ in nothing but their seed."""
 
@@ -220,6 +236,9 @@ class EnsembleSpec(Frozen):
     )
     arch: str
     recipe: Recipe
+    curriculum: CurriculumSpec | None = Field(
+        default=None, exclude_if=lambda curriculum: curriculum is None
+    )
     recording: Recording = Recording()
     probe: Probing | None = Field(
         default=None,
@@ -243,12 +262,16 @@ class EnsembleSpec(Frozen):
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, in hexadecimal: equal specs have equal digests."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _digest(self)
 
     def first_difference(self, other: "EnsembleSpec") -> str | None:
         """The first field in which `other` differs, as `recipe.lr: 0.1, not 0.2`."""
         return _first_difference(self.model_dump(mode="json"), other.model_dump(mode="json"), "")
+
+
+def _digest(spec: Frozen) -> str:
+    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _first_difference(one: dict[str, Any], other: dict[str, Any], prefix: str) -> str | None:
@@ -301,6 +324,11 @@ class Schedule:
         if spec.recording.initial:
             points.insert(0, 0)
         return cls(steps_per_epoch, total, tuple(points), 0 if spec.recording.initial else 1)
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs that are begun."""
+        return -(-self.total_steps // self.steps_per_epoch)
 
     @property
     def evaluations(self) -> int:

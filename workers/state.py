@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tracker.curriculum.plan import Examples
+from tracker.curriculum.training import RunOrder
 from tracker.specs import EnsembleSpec, Schedule
 from workers.data import TensorDataset
 from workers.models import build_model
@@ -18,9 +20,20 @@ class TrainingState:
 
     What `state_dict` gives is taken at an evaluation: the training loss since the last one is not
     part of it.
+
+    Parameters
+    ----------
+    examples
+        What the ensemble's curriculum goes by, if it has one.
     """
 
-    def __init__(self, spec: EnsembleSpec, data: TensorDataset, seed: int) -> None:
+    def __init__(
+        self,
+        spec: EnsembleSpec,
+        data: TensorDataset,
+        seed: int,
+        examples: Examples | None = None,
+    ) -> None:
         self.spec = spec
         self.data = data
         self.schedule = Schedule.of(spec, len(data.train))
@@ -34,6 +47,15 @@ class TrainingState:
         unseen = spec.held_out(seed, len(data.train))
         self.trained_on = torch.from_numpy(np.flatnonzero(~unseen)).to(self.device)
         """Positions in the training split of the examples trained on, int64, ascending."""
+        self._curriculum = None
+        if spec.curriculum is not None and examples is not None:
+            self._curriculum = RunOrder(
+                spec.curriculum,
+                examples,
+                seed=seed,
+                epochs=self.schedule.epochs,
+                trained=self.trained_on.cpu().numpy(),
+            )
         self.network = build_model(spec.arch, data.shape, data.num_classes).to(self.device)
         self.optimizer = OPTIMIZERS[spec.recipe.optimizer](self.network.parameters(), spec.recipe)
         self.step = 0
@@ -46,12 +68,18 @@ class TrainingState:
     def batches(self) -> Iterator[Tensor]:
         """Positions in the training split, batch by batch, of all that is left of an epoch."""
         self._order_before = self._order.get_state()
-        shuffled = torch.randperm(len(self.trained_on), generator=self._order)
-        order = self.trained_on[shuffled.to(self.device)]
+        order = self._epoch_order()
         for batch in order.split(self.spec.recipe.batch_size)[self._batch :]:
             self._batch += 1
             yield batch
         self._batch = 0
+
+    def _epoch_order(self) -> Tensor:
+        if self._curriculum is not None:
+            epoch = self.step // self.schedule.steps_per_epoch
+            return torch.from_numpy(self._curriculum.indices(epoch)).to(self.device)
+        shuffled = torch.randperm(len(self.trained_on), generator=self._order)
+        return self.trained_on[shuffled.to(self.device)]
 
     def set_learning_rate(self) -> None:
         """Give the optimizer the learning rate of the step to come."""

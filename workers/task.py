@@ -5,15 +5,18 @@ import traceback
 
 import psycopg
 import sqlalchemy.exc
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from tracker import runs
+from tracker.curriculum.plan import Examples
+from tracker.curriculum.records import load_snapshot
 from tracker.errors import DatabaseUnavailableError, DatasetMismatchError, RunLostError
 from tracker.outcomes.held_out import write_held_out
 from tracker.outcomes.stream import OutcomeWriter
 from tracker.outcomes.writer import drop_orphaned_summaries
 from tracker.registry import get_dataset
 from tracker.settings import Settings
+from tracker.specs import EnsembleSpec
 from workers.data import TensorDataset, load_tensors
 from workers.device import choose_device, make_repeatable, provenance
 from workers.heartbeat import Heartbeat
@@ -77,7 +80,8 @@ def _train(engine: Engine, settings: Settings, claim: runs.Claim) -> str:
             layout = get_dataset(connection, spec.dataset_name).layout
             held_out = spec.held_out(claim.seed, len(data.train))
             write_held_out(connection, claim.run_id, layout, held_out)
-        state = TrainingState(spec, data, claim.seed)
+            scored = _curriculum_examples(connection, spec)
+        state = TrainingState(spec, data, claim.seed, scored)
         schedule = state.schedule
         heart.begin_training(spec.trained_on(len(data.train)) / schedule.steps_per_epoch)
         statistics = SignalStatistics(spec.recording.signals)
@@ -91,6 +95,12 @@ def _train(engine: Engine, settings: Settings, claim: runs.Claim) -> str:
                 if cancelled:
                     return "cancelled"
     return "complete"
+
+
+def _curriculum_examples(connection: Connection, spec: EnsembleSpec) -> Examples | None:
+    if spec.curriculum is None:
+        return None
+    return load_snapshot(connection, bytes.fromhex(spec.curriculum.snapshot))
 
 
 def _check_identity(claim: runs.Claim, data: TensorDataset) -> None:

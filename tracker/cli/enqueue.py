@@ -3,19 +3,21 @@
 from typing import Annotated
 
 import typer
-from sqlalchemy import Engine
 
 from tracker.cli.output import note, out, print_json
+from tracker.cli.queueing import queue_ensemble
 from tracker.cli.session import open_engine
 from tracker.cli.waiting import wait_for
-from tracker.datasets import LabelNoise, get_dataset_info, load_named
-from tracker.ensembles import Enqueued, check_name, default_name, enqueue_runs
-from tracker.errors import DatasetUnavailableError, UsageError, choice_error
+from tracker.curriculum.order import ORDERS
+from tracker.curriculum.pacing import PACING
+from tracker.curriculum.training import CurriculumOptions
+from tracker.datasets import LabelNoise, get_dataset_info
+from tracker.ensembles import Enqueued, check_name
+from tracker.errors import UsageError, choice_error
 from tracker.holdout import HoldOut, parse_holdout
 from tracker.outcomes.signals import OUTPUTS, SIGNALS, check_signals
 from tracker.recipes import get_architecture
-from tracker.registry import RegisteredDataset, check_fingerprint, find_dataset, register_dataset
-from tracker.settings import Settings, get_settings
+from tracker.settings import get_settings
 from tracker.specs import (
     EnsembleSpec,
     Probing,
@@ -84,6 +86,33 @@ def enqueue(
     probe_votes: Annotated[
         bool, typer.Option("--probe-votes", help="Store the class that each probe gives too.")
     ] = False,
+    curriculum: Annotated[
+        str | None,
+        typer.Option(help=f"Order of the training examples: {', '.join(ORDERS)}."),
+    ] = None,
+    curriculum_scores: Annotated[
+        str | None,
+        typer.Option(help="Ensemble whose scores decide it, as they are now.", metavar="ENSEMBLE"),
+    ] = None,
+    curriculum_score: Annotated[
+        str | None, typer.Option(help="Column that the scores are; accessibility if not given.")
+    ] = None,
+    pacing: Annotated[
+        str | None, typer.Option(help=f"How the pool grows: {', '.join(PACING)}.")
+    ] = None,
+    start: Annotated[
+        float | None, typer.Option(help="First share of the examples in the pool.")
+    ] = None,
+    grow: Annotated[
+        float | None, typer.Option(help="Share of training over which the pool grows.")
+    ] = None,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Classes enter the pool in turn.")
+    ] = False,
+    drop_suspected: Annotated[
+        bool,
+        typer.Option("--drop-suspected", help="Leave out what suspected_label_errors names."),
+    ] = False,
     seed_start: Annotated[int, typer.Option(help="First seed.")] = 0,
     name: Annotated[str | None, typer.Option(help="Name of the ensemble.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, with a bar for each run.")] = False,
@@ -99,10 +128,13 @@ def enqueue(
     spec = _spec(arch, dataset, examples, noise, parse_holdout(split), epochs, batch_size, lr,
                  optimizer, record_every, record_initial, record,
                  Probing.parse(probe, votes=probe_votes))  # fmt: skip
-    chosen_name = default_name(spec) if name is None else check_name(name)
+    options = curriculum_options(curriculum, curriculum_scores, curriculum_score, pacing, start,
+                                 grow, balance, drop_suspected)  # fmt: skip
+    if name is not None:
+        check_name(name)
     settings = get_settings()
     engine = open_engine(settings)
-    result = _enqueue(engine, settings, chosen_name, spec, chosen)
+    spec, result = queue_ensemble(engine, settings, spec, chosen, name=name, curriculum=options)
     _note_storage(spec, len(chosen))
     if json:
         print_json(
@@ -196,6 +228,43 @@ def _recording(every: str, initial: bool, record: str | None) -> Recording:
     )
 
 
+def curriculum_options(
+    order: str | None,
+    ensemble: str | None,
+    score: str | None,
+    pacing: str | None,
+    start: float | None,
+    grow: float | None,
+    balance: bool,
+    drop_suspected: bool,
+) -> CurriculumOptions | None:
+    """What the options of a curriculum ask for, checked; None if there are none.
+
+    Raises
+    ------
+    UsageError
+        If one lacks what it needs beside it, is unknown or out of range.
+    """
+    if order is None:
+        for option, value in (("--curriculum-scores", ensemble), ("--curriculum-score", score),
+                              ("--pacing", pacing), ("--start", start), ("--grow", grow),
+                              ("--balance", balance or None),
+                              ("--drop-suspected", drop_suspected or None)):  # fmt: skip
+            if value is not None:
+                raise UsageError(f"{option} needs --curriculum beside it: {', '.join(ORDERS)}")
+        return None
+    if ensemble is None:
+        raise UsageError(
+            f"--curriculum {order} needs --curriculum-scores, an ensemble of the same dataset "
+            "(`tracker list`)"
+        )
+    options = CurriculumOptions(
+        order, ensemble, score or "accessibility", pacing, start, grow, balance, drop_suspected
+    )
+    options.curriculum()
+    return options
+
+
 def recorded_bytes(spec: EnsembleSpec, seeds: int) -> int:
     """What `--record` asks of so many complete runs takes in the database, in bytes."""
     info = get_dataset_info(spec.dataset)
@@ -212,38 +281,6 @@ def _note_storage(spec: EnsembleSpec, seeds: int) -> None:
     if size > NOTED_BYTES:
         names = ",".join(spec.recording.named)
         note(f"--record {names}: {size / 1e9:,.1f} GB in the database when all runs are complete")
-
-
-def _enqueue(
-    engine: Engine, settings: Settings, name: str, spec: EnsembleSpec, seeds: range
-) -> Enqueued:
-    # Celery takes half a second to load: not before the request is known to be right.
-    from tracker.queue import check_broker, make_celery, send_runs
-
-    celery = make_celery(settings)
-    check_broker(celery, settings)
-    known = _register(engine, settings, spec)
-    with engine.begin() as connection:
-        result = enqueue_runs(connection, name, spec, known, seeds, settings.queue)
-    send_runs(celery, engine, result.added)
-    return result
-
-
-def _register(engine: Engine, settings: Settings, spec: EnsembleSpec) -> RegisteredDataset:
-    with engine.begin() as connection:
-        known = find_dataset(connection, spec.dataset_name)
-    try:
-        data = load_named(spec.dataset_name, settings.data_folder)
-    except DatasetUnavailableError:
-        # The workers may have what this machine has not; its identity is already known.
-        if known is not None:
-            return known
-        raise
-    with engine.begin() as connection:
-        if known is not None:
-            check_fingerprint(connection, data)
-            return known
-        return register_dataset(connection, data)
 
 
 def _tell(result: Enqueued, waiting: bool) -> None:

@@ -1,0 +1,88 @@
+"""Ensembles queued with a curriculum: scores as of the enqueue, trained by the ordinary path."""
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, text
+
+from tests.support.ensembles import Recorded, record, story_of
+from tracker.curriculum.records import load_snapshot, store_snapshot
+from tracker.curriculum.training import CurriculumOptions, curriculum_of
+from tracker.datasets import load_dataset
+from tracker.deletion import delete_ensemble
+from tracker.ensembles import default_name, enqueue_runs
+from tracker.errors import DatasetMismatchError, NotFoundError, UsageError
+from tracker.recipes import get_architecture
+from tracker.registry import register_dataset
+from tracker.settings import Settings
+from tracker.specs import EnsembleSpec, Span
+from workers.task import work
+
+SPEC = EnsembleSpec(
+    dataset="digits",
+    examples=50,
+    arch="mlp-tiny",
+    recipe=get_architecture("mlp-tiny").stock.model_copy(update={"length": Span(2, "epoch")}),
+)
+
+
+def test_runs_train_in_the_order_of_scores_that_were_fixed(
+    engine: Engine, settings: Settings
+) -> None:
+    with engine.begin() as connection:
+        dataset = register_dataset(connection, load_dataset("digits", examples=50))
+        reference = enqueue_runs(connection, "reference", SPEC, dataset, range(2), settings.queue)
+    for run in reference.added:
+        assert work(engine, settings, run, "here:1") == "complete"
+    options = CurriculumOptions("easy-first", "reference", pacing="linear", balance=True)
+    added, examples = curriculum_of(engine, options, dataset.id)
+    spec = SPEC.model_copy(update={"curriculum": added})
+    assert EnsembleSpec.model_validate(spec.model_dump(mode="json")) == spec
+    name = default_name(spec)
+    assert name.startswith("digits-50-mlp-tiny-2epochs-easy-first-")
+    with engine.begin() as connection:
+        store_snapshot(connection, examples)
+        queued = enqueue_runs(connection, name, spec, dataset, range(2), settings.queue)
+        # What happens to the reference afterwards makes no difference.
+        delete_ensemble(connection, "reference")
+    for run in queued.added:
+        assert work(engine, settings, run, "here:1") == "complete"
+    with engine.begin() as connection:
+        stored = load_snapshot(connection, bytes.fromhex(added.snapshot))
+        np.testing.assert_array_equal(stored.scores, examples.scores)
+        np.testing.assert_array_equal(
+            stored.labels, load_dataset("digits", examples=50).splits["train"].labels
+        )
+        steps = connection.scalars(text("SELECT step FROM run")).all()
+        assert steps == [2, 2]
+        delete_ensemble(connection, name)
+        with pytest.raises(NotFoundError):
+            load_snapshot(connection, bytes.fromhex(added.snapshot))
+
+
+def suspicious(engine: Engine) -> Recorded:
+    """Example 1 is never right, and always taken for one and the same other class."""
+    right = np.ones((3, 5, 4), dtype=bool)
+    right[:, 1] = False
+    right[:, 3, :2] = False
+    with engine.begin() as connection:
+        return record(connection, story_of(right, name="reference"))
+
+
+@pytest.mark.embedded_only
+def test_suspected_label_errors_are_left_out(engine: Engine) -> None:
+    recorded = suspicious(engine)
+    options = CurriculumOptions("shuffled", "reference", drop_suspected=True)
+    spec, examples = curriculum_of(engine, options, recorded.dataset_id)
+    assert examples.weights is not None
+    assert examples.weights.tolist() == [1, 0, 1, 1, 1]
+    assert spec.source["dropped"] == "suspected_label_errors"
+    assert examples.scores.tolist() == [1, 0, 1, 0.5, 1]
+
+
+@pytest.mark.embedded_only
+def test_references_that_say_nothing_of_the_dataset_are_refused(engine: Engine) -> None:
+    recorded = suspicious(engine)
+    with pytest.raises(DatasetMismatchError, match="'reference' was trained on another dataset"):
+        curriculum_of(engine, CurriculumOptions("easy-first", "reference"), recorded.dataset_id + 1)
+    with pytest.raises(UsageError, match="no ensemble 'refrence': choose one of reference"):
+        curriculum_of(engine, CurriculumOptions("easy-first", "refrence"), recorded.dataset_id)

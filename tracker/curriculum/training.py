@@ -1,0 +1,164 @@
+"""Ensembles that train under a curriculum: scores as of the enqueue, an order for each run.
+
+options = CurriculumOptions("easy-first", "mnist5k-mlp-tiny")
+spec, examples = curriculum_of(engine, options, dataset.id)
+order = RunOrder(spec, examples, seed=3, epochs=30)
+order.indices(epoch)
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Engine, Integer, Text, column, select, table
+
+from tracker.curriculum.description import Curriculum
+from tracker.curriculum.growth import make_pacing
+from tracker.curriculum.order import BLIND, UNPACED, Indices, check_order
+from tracker.curriculum.plan import Examples, make_ranking, plan_epoch
+from tracker.curriculum.records import snapshot_digest
+from tracker.curriculum.scores import StoredSplit, easier, read_examples, read_scores, read_split
+from tracker.errors import DatasetMismatchError, UsageError
+from tracker.specs import CurriculumSpec
+
+SUSPECTED = table("suspected_label_errors", column("ensemble", Text), column("position", Integer))
+
+
+@dataclass(frozen=True)
+class CurriculumOptions:
+    """What a user asks for; see `tracker.curriculum.description.Curriculum`."""
+
+    order: str
+    ensemble: str
+    """The ensemble whose scores decide the order."""
+    score: str = "accessibility"
+    pacing: str | None = None
+    start: float | None = None
+    grow: float | None = None
+    balance: bool = False
+    drop_suspected: bool = False
+    """Leave out the examples that the view `suspected_label_errors` names."""
+
+    def curriculum(self, epochs: int = 1, seed: int = 0) -> Curriculum:
+        """The description that these options ask for.
+
+        Raises
+        ------
+        UsageError
+            If one is unknown, out of range, or without effect.
+        """
+        check_order(self.order)
+        unpaced = self.order in UNPACED
+        for name in ("pacing", "start", "grow"):
+            if unpaced and getattr(self, name) is not None:
+                raise UsageError(
+                    f"{name} has no effect on order {self.order!r}, which always has the whole set"
+                )
+        return Curriculum(
+            epochs=epochs,
+            seed=seed,
+            order=self.order,
+            easy=None if self.order in BLIND else easier(self.score),
+            balance=self.balance,
+            pacing=None
+            if unpaced
+            else make_pacing(self.pacing or "linear", epochs, start=self.start, grow=self.grow),
+        )
+
+
+def curriculum_of(
+    engine: Engine, options: CurriculumOptions, dataset_id: int
+) -> tuple[CurriculumSpec, Examples]:
+    """The curriculum of an ensemble to be queued, and what it goes by: the scores of this moment.
+
+    Parameters
+    ----------
+    dataset_id
+        Of the ensemble to be queued.
+
+    Raises
+    ------
+    UsageError
+        If the options are wrong, or the reference ensemble does not exist or has no scores yet.
+    DatasetMismatchError
+        If the reference ensemble was trained on other examples.
+    """
+    parameters = options.curriculum().as_json()
+    # Each run has its own.
+    del parameters["seed"], parameters["epochs"]
+    split = read_split(options.ensemble, "train", engine)
+    if split.dataset_id != dataset_id:
+        raise DatasetMismatchError(
+            f"ensemble {options.ensemble!r} was trained on another dataset, whose examples or "
+            "labels are others: its scores say nothing of these"
+        )
+    examples = Examples(
+        scores=read_scores(options.ensemble, options.score, "train", engine),
+        labels=read_examples(split, engine)[1] if options.balance else None,
+        weights=_unsuspected(engine, split) if options.drop_suspected else None,
+    )
+    source = {"ensembles": [options.ensemble], "score": options.score, "split": "train"}
+    if options.drop_suspected:
+        source["dropped"] = "suspected_label_errors"
+    spec = CurriculumSpec(
+        parameters=parameters, source=source, snapshot=snapshot_digest(examples).hex()
+    )
+    # What nobody could train on is refused now, and not by every worker.
+    make_ranking(options.curriculum(), examples)
+    return spec, examples
+
+
+def _unsuspected(engine: Engine, split: StoredSplit) -> NDArray[np.float64]:
+    """1 for each example, 0 for those whose label the ensemble contradicts."""
+    query = select(SUSPECTED.c.position).where(SUSPECTED.c.ensemble == split.ensemble)
+    with engine.connect() as connection:
+        suspected = connection.scalars(query).all()
+    weights = np.ones(split.size)
+    weights[list(suspected)] = 0
+    return weights
+
+
+class RunOrder:
+    """The order in which one run sees its training examples, epoch by epoch.
+
+    An epoch is as many examples as without a curriculum, so that all runs of a recipe take equally
+    many optimizer steps: a pool that is smaller is passed through again, each time in another
+    order. It depends on nothing but the seed and the epoch.
+
+    Parameters
+    ----------
+    spec
+        The curriculum of the run's ensemble.
+    examples
+        What it goes by.
+    seed
+        Of the run.
+    epochs
+        T: length of training.
+    trained
+        Positions of the run's training examples, if it holds some out; all, if not given.
+    """
+
+    def __init__(
+        self,
+        spec: CurriculumSpec,
+        examples: Examples,
+        *,
+        seed: int,
+        epochs: int,
+        trained: Indices | None = None,
+    ) -> None:
+        if trained is not None:
+            weights = np.zeros(len(examples))
+            weights[trained] = 1 if examples.weights is None else examples.weights[trained]
+            examples = Examples(examples.scores, examples.labels, weights)
+        size = len(examples) if trained is None else len(trained)
+        self.curriculum = Curriculum.from_json(
+            {**spec.parameters, "seed": seed, "epochs": epochs, "num_samples": size}
+        )
+        self._examples = examples
+        self._ranking = make_ranking(self.curriculum, examples)
+
+    def indices(self, epoch: int) -> Indices:
+        """Positions in the training split, int64 [n], of one epoch."""
+        return plan_epoch(self.curriculum, self._examples, epoch, self._ranking).indices
