@@ -52,7 +52,7 @@ def draw_learning_order(
     """
     by_class = len(class_names) <= COLUMNS
     first, last = _ends_by_class(scores, len(class_names)) if by_class else _ends(scores)
-    scale = _scale(images.shape[1:3])
+    scale = magnification(images.shape[1:3])
     row_height = round(scale * images.shape[1]) + LINE * (1 if by_class else 2) + GAP
     block = ROWS * row_height
     height = TOP + block + BETWEEN + block + BOTTOM
@@ -79,7 +79,7 @@ def draw_learning_order(
                 if position >= 0:
                     corner = (left + CELL * column, top + row_height * row)
                     below = _words(scores, int(position), None if by_class else class_names)
-                    _draw_image(page, images[position], corner, scale, below)
+                    draw_image(page, images[position], corner, scale, below)
         page.text(left, height - 36, footer, size=7, color=MUTED, va="center")
     return figure
 
@@ -113,15 +113,19 @@ def _ends(scores: LearningScores) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     return first.reshape(ROWS, COLUMNS), last.reshape(ROWS, COLUMNS)
 
 
-def _scale(size: tuple[int, ...]) -> float:
-    """Magnification of images [height, width]: a whole number, unless they must shrink."""
-    room = (CELL - GAP) / max(size)
+def magnification(size: tuple[int, ...], most: int = CELL - GAP) -> float:
+    """How many times larger images [height, width] can be shown within `most` pixels.
+
+    A whole number, unless they must shrink.
+    """
+    room = most / max(size)
     return int(room) if room >= 1 else room
 
 
-def _draw_image(
+def draw_image(
     page: Axes, image: NDArray[np.uint8], corner: tuple[float, float], scale: float, below: str
 ) -> None:
+    """Draw an image of uint8 [H, W, C], `scale` times as large, with words below it."""
     (left, top), (height, width) = corner, (round(scale * side) for side in image.shape[:2])
     # Grey as three colours: a colour map would round some of them.
     page.imshow(
