@@ -23,6 +23,7 @@ SPEC = EnsembleSpec(
     arch="mlp-tiny",
     recipe=get_architecture("mlp-tiny").stock.model_copy(update={"length": Span(2, "epoch")}),
 )
+EASY_FIRST = CurriculumOptions("easy-first", ("reference",))
 
 
 def test_runs_train_in_the_order_of_scores_that_were_fixed(
@@ -33,7 +34,7 @@ def test_runs_train_in_the_order_of_scores_that_were_fixed(
         reference = enqueue_runs(connection, "reference", SPEC, dataset, range(2), settings.queue)
     for run in reference.added:
         assert work(engine, settings, run, "here:1") == "complete"
-    options = CurriculumOptions("easy-first", "reference", pacing="linear", balance=True)
+    options = CurriculumOptions("easy-first", ("reference",), pacing="linear", balance=True)
     added, examples = curriculum_of(engine, options, dataset.id)
     spec = SPEC.model_copy(update={"curriculum": added})
     assert EnsembleSpec.model_validate(spec.model_dump(mode="json")) == spec
@@ -71,7 +72,7 @@ def suspicious(engine: Engine) -> Recorded:
 @pytest.mark.embedded_only
 def test_suspected_label_errors_are_left_out(engine: Engine) -> None:
     recorded = suspicious(engine)
-    options = CurriculumOptions("shuffled", "reference", drop_suspected=True)
+    options = CurriculumOptions("shuffled", ("reference",), drop_suspected=True)
     spec, examples = curriculum_of(engine, options, recorded.dataset_id)
     assert examples.weights is not None
     assert examples.weights.tolist() == [1, 0, 1, 1, 1]
@@ -83,6 +84,8 @@ def test_suspected_label_errors_are_left_out(engine: Engine) -> None:
 def test_references_that_say_nothing_of_the_dataset_are_refused(engine: Engine) -> None:
     recorded = suspicious(engine)
     with pytest.raises(DatasetMismatchError, match="'reference' was trained on another dataset"):
-        curriculum_of(engine, CurriculumOptions("easy-first", "reference"), recorded.dataset_id + 1)
+        curriculum_of(
+            engine, CurriculumOptions("easy-first", ("reference",)), recorded.dataset_id + 1
+        )
     with pytest.raises(UsageError, match="no ensemble 'refrence': choose one of reference"):
-        curriculum_of(engine, CurriculumOptions("easy-first", "refrence"), recorded.dataset_id)
+        curriculum_of(engine, CurriculumOptions("easy-first", ("refrence",)), recorded.dataset_id)

@@ -17,7 +17,7 @@ from workers.data import TensorDataset, TensorSplit
 from workers.state import TrainingState
 from workers.training import train
 
-EASY_FIRST = CurriculumOptions("easy-first", "reference", pacing="root", start=0.25, grow=0.5)
+EASY_FIRST = CurriculumOptions("easy-first", ("reference",), pacing="root", start=0.25, grow=0.5)
 
 
 def spec_of(options: CurriculumOptions) -> CurriculumSpec:
@@ -64,7 +64,7 @@ def test_only_what_a_run_trains_on_takes_part_and_fills_its_epoch() -> None:
     weights[[0, 1]] = 0
     trained = np.array([1, 2, 3, 5, 8, 9])
     examples = Examples(np.arange(10.0), weights=weights)
-    for options in (EASY_FIRST, CurriculumOptions("shuffled", "reference")):
+    for options in (EASY_FIRST, CurriculumOptions("shuffled", ("reference",))):
         for epoch in range(8):
             indices = order_of(options, examples, trained=trained).indices(epoch)
             assert len(indices) == 6, "1 is left out, but its step is not"
@@ -77,7 +77,7 @@ def test_only_what_a_run_trains_on_takes_part_and_fills_its_epoch() -> None:
     [
         ({"order": "easy"}, "unknown order 'easy': choose one of easy-first"),
         ({"pacing": "cubic"}, "unknown pacing 'cubic'"),
-        ({"score": "beauty"}, "unknown score 'beauty'"),
+        ({"score": "beauty"}, "which end of 'beauty' is easy"),
         ({"start": 1.5}, "start must lie between 0 and 1"),
         ({"order": "shuffled"}, "pacing has no effect on order 'shuffled'"),
     ],

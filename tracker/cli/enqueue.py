@@ -92,7 +92,7 @@ def enqueue(
     ] = None,
     curriculum_scores: Annotated[
         str | None,
-        typer.Option(help="Ensemble whose scores decide it, as they are now.", metavar="ENSEMBLE"),
+        typer.Option(help="Ensemble whose scores of now decide it; a,b: their mean."),
     ] = None,
     curriculum_score: Annotated[
         str | None, typer.Option(help="Column that the scores are; accessibility if not given.")
@@ -230,7 +230,7 @@ def _recording(every: str, initial: bool, record: str | None) -> Recording:
 
 def curriculum_options(
     order: str | None,
-    ensemble: str | None,
+    ensembles: str | None,
     score: str | None,
     pacing: str | None,
     start: float | None,
@@ -246,20 +246,27 @@ def curriculum_options(
         If one lacks what it needs beside it, is unknown or out of range.
     """
     if order is None:
-        for option, value in (("--curriculum-scores", ensemble), ("--curriculum-score", score),
+        for option, value in (("--curriculum-scores", ensembles), ("--curriculum-score", score),
                               ("--pacing", pacing), ("--start", start), ("--grow", grow),
                               ("--balance", balance or None),
                               ("--drop-suspected", drop_suspected or None)):  # fmt: skip
             if value is not None:
                 raise UsageError(f"{option} needs --curriculum beside it: {', '.join(ORDERS)}")
         return None
-    if ensemble is None:
+    if ensembles is None:
         raise UsageError(
             f"--curriculum {order} needs --curriculum-scores, an ensemble of the same dataset "
             "(`tracker list`)"
         )
     options = CurriculumOptions(
-        order, ensemble, score or "accessibility", pacing, start, grow, balance, drop_suspected
+        order,
+        tuple(name.strip() for name in ensembles.split(",")),
+        score=score or "accessibility",
+        pacing=pacing,
+        start=start,
+        grow=grow,
+        balance=balance,
+        drop_suspected=drop_suspected,
     )
     options.curriculum()
     return options

@@ -25,7 +25,8 @@ from tracker.curriculum.records import (
     store_curriculum,
     store_epoch,
 )
-from tracker.curriculum.source import Source
+from tracker.curriculum.source import Recorder, Source
+from tracker.db import get_engine
 from tracker.errors import DatabaseUnavailableError, TrackerError, UsageError
 
 AWAY = (DatabaseUnavailableError, SQLAlchemyError, psycopg.Error)
@@ -148,6 +149,19 @@ class DatabaseRecorder:
             "it is tried again at the next epoch",
             stacklevel=4,
         )
+
+
+def make_recorder(
+    record: bool | str | Recorder | None, engine: Engine | None = None
+) -> Recorder | None:
+    """Who is told what a sampler does: nobody, the database under some name, or who is given."""
+    if record is None or record is False:
+        return None
+    if record is True or isinstance(record, str):
+        return DatabaseRecorder(
+            None if record is True else record, get_engine if engine is None else lambda: engine
+        )
+    return record
 
 
 def default_name(curriculum: Curriculum, examples: Examples, source: Source) -> str:

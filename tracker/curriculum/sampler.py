@@ -15,6 +15,7 @@ from torch import Tensor
 from tracker.curriculum.options import Options, Prepared, prepare
 from tracker.curriculum.planned import PlannedSampler
 from tracker.curriculum.ranks import find_ranks
+from tracker.curriculum.recorder import make_recorder
 from tracker.curriculum.snapshot import Snapshot, read_snapshot, write_snapshot
 from tracker.curriculum.source import Recorder
 
@@ -101,7 +102,9 @@ class CurriculumSampler(PlannedSampler):
     batch_size
         Give batches of this many indices, to be used as `batch_sampler=`.
     record
-        Who is told what the sampler does: see `tracker.curriculum.source.Recorder`.
+        Keep all that gives the epochs again in the database, for `tracker curriculum show` and
+        `replay`: under this name, or, if True, under one made from what it is. A database that is
+        away is told later, with a warning. Or another `tracker.curriculum.source.Recorder`.
     engine
         Database; the configured one if not given.
 
@@ -155,7 +158,7 @@ class CurriculumSampler(PlannedSampler):
         num_replicas: int | None = None,
         drop_last: bool = False,
         batch_size: int | None = None,
-        record: Recorder | None = None,
+        record: bool | str | Recorder | None = None,
         engine: "Engine | None" = None,
     ) -> None:
         ranks = find_ranks(rank, num_replicas)
@@ -196,7 +199,7 @@ class CurriculumSampler(PlannedSampler):
             ranks,
             drop_last=drop_last,
             batch_size=batch_size,
-            record=record,
+            record=make_recorder(record, engine),
             refresh=None if refresh is None else prepared.question,
             engine=engine,
         )
@@ -211,7 +214,7 @@ class CurriculumSampler(PlannedSampler):
         num_replicas: int | None = None,
         drop_last: bool = False,
         batch_size: int | None = None,
-        record: Recorder | None = None,
+        record: bool | str | Recorder | None = None,
     ) -> "CurriculumSampler":
         """The sampler that `snapshot` wrote: the same epochs, without a database.
 
@@ -240,7 +243,7 @@ class CurriculumSampler(PlannedSampler):
             find_ranks(rank, num_replicas),
             drop_last=drop_last,
             batch_size=batch_size,
-            record=record,
+            record=make_recorder(record),
         )
         return sampler
 

@@ -1,6 +1,6 @@
 """Ensembles that train under a curriculum: scores as of the enqueue, an order for each run.
 
-options = CurriculumOptions("easy-first", "mnist5k-mlp-tiny")
+options = CurriculumOptions("easy-first", ("mnist5k-mlp-tiny",))
 spec, examples = curriculum_of(engine, options, dataset.id)
 order = RunOrder(spec, examples, seed=3, epochs=30)
 order.indices(epoch)
@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine, Integer, Text, column, select, table
 
+from tracker.curriculum.columns import EASIER, easy_end
 from tracker.curriculum.description import Curriculum
 from tracker.curriculum.growth import make_pacing
-from tracker.curriculum.order import BLIND, UNPACED, Indices, check_order
+from tracker.curriculum.order import BLIND, UNPACED, Easy, Indices, check_order
 from tracker.curriculum.plan import Examples, make_ranking, plan_epoch
 from tracker.curriculum.records import snapshot_digest
-from tracker.curriculum.scores import StoredSplit, easier, read_examples, read_scores, read_split
+from tracker.curriculum.scores import Question, StoredSplit, ask, read_examples, read_split
 from tracker.errors import DatasetMismatchError, UsageError
 from tracker.specs import CurriculumSpec
 
@@ -29,9 +30,12 @@ class CurriculumOptions:
     """What a user asks for; see `tracker.curriculum.description.Curriculum`."""
 
     order: str
-    ensemble: str
-    """The ensemble whose scores decide the order."""
+    ensembles: tuple[str, ...]
+    """Those whose scores, averaged, decide the order."""
     score: str = "accessibility"
+    """A column of a view with one row per example: see `tracker.curriculum.columns.find_score`."""
+    easy: str | None = None
+    """At which end of the score easy examples are; known for the field's scores."""
     pacing: str | None = None
     start: float | None = None
     grow: float | None = None
@@ -58,12 +62,22 @@ class CurriculumOptions:
             epochs=epochs,
             seed=seed,
             order=self.order,
-            easy=None if self.order in BLIND else easier(self.score),
+            easy=None if self.order in BLIND else self._easy,
             balance=self.balance,
             pacing=None
             if unpaced
             else make_pacing(self.pacing or "linear", epochs, start=self.start, grow=self.grow),
         )
+
+    @property
+    def _easy(self) -> Easy:
+        easy = easy_end(self.score, self.easy)
+        if easy is None:
+            raise UsageError(
+                f"which end of {self.score!r} is easy? Known are {', '.join(EASIER)}: choose one, "
+                "or say high or low"
+            )
+        return easy
 
 
 def curriculum_of(
@@ -86,18 +100,23 @@ def curriculum_of(
     parameters = options.curriculum().as_json()
     # Each run has its own.
     del parameters["seed"], parameters["epochs"]
-    split = read_split(options.ensemble, "train", engine)
+    split = read_split(options.ensembles[0], "train", engine)
     if split.dataset_id != dataset_id:
         raise DatasetMismatchError(
-            f"ensemble {options.ensemble!r} was trained on another dataset, whose examples or "
+            f"ensemble {split.ensemble!r} was trained on another dataset, whose examples or "
             "labels are others: its scores say nothing of these"
         )
+    answer = ask(Question(options.ensembles, options.score), engine)
     examples = Examples(
-        scores=read_scores(options.ensemble, options.score, "train", engine),
+        scores=answer.scores,
         labels=read_examples(split, engine)[1] if options.balance else None,
         weights=_unsuspected(engine, split) if options.drop_suspected else None,
     )
-    source = {"ensembles": [options.ensemble], "score": options.score, "split": "train"}
+    source = {
+        "ensembles": list(options.ensembles),
+        "score": str(answer.score),
+        "split": split.split,
+    }
     if options.drop_suspected:
         source["dropped"] = "suspected_label_errors"
     spec = CurriculumSpec(
