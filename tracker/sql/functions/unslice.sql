@@ -27,6 +27,7 @@ DECLARE
     low BYTEA;
     middle BYTEA;
     high BYTEA;
+    top BYTEA;
 BEGIN
     IF size = 0 THEN
         RETURN '{}';
@@ -54,11 +55,21 @@ BEGIN
             FROM (SELECT generate_series(1, size) AS place OFFSET 0) AS example
         );
     END IF;
+    top := unslice_digits(slices[10], slices[11], slices[12]);
+    IF cardinality(slices) <= 12 THEN
+        RETURN ARRAY(
+            SELECT
+                get_byte(low, place) + 8 * get_byte(middle, place) + 64 * get_byte(high, place)
+                + 512 * get_byte(top, place) - 28080
+            FROM (SELECT generate_series(1, size) AS place OFFSET 0) AS example
+        );
+    END IF;
     RETURN ARRAY(
         SELECT
             get_byte(low, place::INTEGER) + 8 * get_byte(middle, place::INTEGER)
-            + 64 * get_byte(high, place::INTEGER) - 3504 + 512 * rest
-        FROM unnest(unslice(slices[10:])) WITH ORDINALITY AS example (rest, place)
+            + 64 * get_byte(high, place::INTEGER) + 512 * get_byte(top, place::INTEGER) - 28080
+            + 4096 * rest
+        FROM unnest(unslice(slices[13:])) WITH ORDINALITY AS example (rest, place)
     );
 END
 $$;
