@@ -1,7 +1,9 @@
 """Deleting ensembles: rows go by runs rather than by cascades, and their space is given back."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, delete, func, select, text
 from sqlalchemy.exc import DBAPIError
@@ -77,6 +79,8 @@ class Contents:
     outcomes: int
     dataset_users: int
     """Other ensembles of the dataset."""
+    uids: tuple[UUID, ...]
+    """Of its runs: what their checkpoints are called."""
 
     @property
     def runs(self) -> int:
@@ -131,6 +135,7 @@ def contents(connection: Connection, ensemble: str, *, lock: bool = False) -> Co
         evaluations=evaluations or 0,
         outcomes=(evaluations or 0) * layout.examples,
         dataset_users=users or 0,
+        uids=tuple(connection.scalars(select(Run.uid).where(Run.ensemble_id == row.id))),
     )
 
 
@@ -174,6 +179,27 @@ def delete_ensemble(connection: Connection, ensemble: str, *, force: bool = Fals
     if not found.dataset_users:
         connection.execute(delete(Dataset).where(Dataset.id == found.dataset_id))
     return found
+
+
+def delete_checkpoints(url: str, uids: Iterable[UUID]) -> str | None:
+    """Delete the checkpoints of runs that are gone, as far as this machine reaches them.
+
+    Returns
+    -------
+    str or None
+        Why it could not be done, in a line.
+    """
+    # Takes a moment to load, and is needed where something is deleted or trained alone.
+    from tracker.checkpoints import CheckpointFolder
+
+    try:
+        folder = CheckpointFolder(url)
+        for uid in uids:
+            folder.delete(uid)
+    except Exception as error:  # each kind of storage has its own
+        reason = str(error).strip().partition("\n")[0]
+        return f"checkpoints under {url} stay ({reason})"
+    return None
 
 
 def give_back_space(engine: Engine, *, dataset: bool) -> str | None:

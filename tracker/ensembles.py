@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tracker.db.models import Ensemble, Run
 from tracker.errors import NotFoundError, UsageError
+from tracker.events import note_event
 from tracker.recipes import get_architecture
 from tracker.registry import RegisteredDataset, hold_dataset
 from tracker.sources import imported_from
@@ -109,6 +110,7 @@ def enqueue_runs(
         .on_conflict_do_nothing()
         .returning(Run.id)
     ).all()
+    note_event(connection, "queued", added)
     states = count_states(connection, ensemble_id)
     return Enqueued(ensemble_id, name, created is not None, tuple(sorted(added)), states)
 

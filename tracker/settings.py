@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tracker.errors import UsageError
@@ -18,6 +18,9 @@ ONCE_VARIABLE = "TRACKER_WORKER_ONCE"
 
 PARENT_VARIABLE = "TRACKER_WORKER_PARENT"
 """Process id of `tracker worker`, set by it for its processes: without it, stop."""
+
+COMMAND_VARIABLE = "TRACKER_WORKER_COMMAND"
+"""Command line of `tracker worker`, set by it for its processes; stored with their runs."""
 
 
 class Settings(BaseSettings):
@@ -54,6 +57,20 @@ class Settings(BaseSettings):
     stale_seconds: PositiveFloat = Field(
         default=60.0, description="Silence after which a run is taken from its worker."
     )
+    checkpoint_url: str | None = Field(
+        default=None,
+        description="Folder of the checkpoints, as fsspec takes it: /mnt/shared/checkpoints, "
+        "s3://bucket/folder; `home`/checkpoints if unset.",
+    )
+    checkpoint_seconds: NonNegativeFloat = Field(
+        default=60.0,
+        description="A checkpoint is made at the first evaluation after so many seconds.",
+    )
+
+    @property
+    def checkpoint_folder(self) -> str:
+        """Folder of the checkpoints, as fsspec takes it."""
+        return self.checkpoint_url or str(self.home / "checkpoints")
 
     @property
     def data_folder(self) -> Path:

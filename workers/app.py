@@ -6,15 +6,18 @@
 import logging
 import os
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from celery.platforms import SecurityWarning
-from celery.signals import setup_logging, worker_ready
+from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
 from tracker.db import get_engine
-from tracker.queue import TASK, make_celery
+from tracker.errors import BrokerUnavailableError
+from tracker.queue import TASK, make_celery, send_runs
 from tracker.runs import worker_name
 from tracker.settings import get_settings
+from workers import drain
 from workers.caretaker import Caretaker
 
 # Celery warns root of pickled messages. Ours are JSON, and nothing else is accepted.
@@ -27,17 +30,27 @@ app = make_celery(settings)
 @app.task(name=TASK)  # type: ignore[untyped-decorator]
 def train_run(run_id: int) -> None:
     """Train one run. Everything that may go wrong is recorded in its row."""
+    drain.listen()
     # Torch takes seconds to load: only the process that trains does.
     from workers.task import work
 
     # Named after the worker's main process, which is what `tracker worker` knows.
-    work(get_engine(settings), settings, run_id, worker_name(os.getppid()))
+    engine, name = get_engine(settings), worker_name(os.getppid())
+    if work(engine, settings, run_id, name, drain.requested) == "queued":
+        with suppress(BrokerUnavailableError):  # a caretaker will send it
+            send_runs(app, engine, [run_id])
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
 def start_caretaker(**_: Any) -> None:
     """Look after lost runs and messages from the worker's main process."""
     Caretaker(app, settings).start()
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def drain_children(**_: Any) -> None:
+    """Let the run in hand stop at its next evaluation."""
+    drain.pass_on()
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]

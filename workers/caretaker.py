@@ -53,7 +53,8 @@ class Caretaker:
             self.look_after(engine)
             if self._once:
                 with engine.connect() as connection:
-                    if runs.open_runs(connection, self._settings.queue) == 0:
+                    own = runs.worker_name(os.getpid())
+                    if runs.open_runs(connection, self._settings.queue, own) == 0:
                         return "no run is queued or running"
         except Exception as error:  # a server is away; whatever it is, the next round may succeed
             logger.warning("caretaker: %s: %s; trying again", type(error).__name__, error)

@@ -2,12 +2,19 @@
 
 import os
 import platform
+import shlex
+import socket
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from tracker import __version__
+from tracker.settings import COMMAND_VARIABLE
 
 
 def choose_device() -> torch.device:
@@ -30,7 +37,11 @@ def make_repeatable(threads: int | None) -> None:
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
-    """Versions, device and threads, as stored with a run."""
+    """What a run is trained on, as stored with it.
+
+    Versions, device and threads decide whether bits repeat (`tracker.runs.DECISIVE`); command
+    line, git commit and size of the machine are for those who look at it later.
+    """
     return {
         "tracker": __version__,
         "python": platform.python_version(),
@@ -38,6 +49,38 @@ def provenance(device: torch.device) -> dict[str, Any]:
         "numpy": np.__version__,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "machine": platform.machine(),
+        "cpu": f"{_processor()} ({torch.backends.cpu.get_cpu_capability()})",
         "threads": torch.get_num_threads(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "host": socket.gethostname(),
+        "cores": os.cpu_count(),
+        "cuda": torch.version.cuda if device.type == "cuda" else None,
+        "command": os.environ.get(COMMAND_VARIABLE, shlex.join(sys.argv)),
+        **_git(),
     }
+
+
+@cache
+def _processor() -> str:
+    """Name of the processor: the libraries choose their arithmetic by it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or "unknown")
+
+
+@cache
+def _git() -> dict[str, Any]:
+    """Commit of the working directory, and whether something in it differs; empty without git."""
+    try:
+        commit, status = (
+            subprocess.run(
+                ["git", *command], capture_output=True, text=True, check=True, timeout=10
+            ).stdout.strip()
+            for command in (("rev-parse", "HEAD"), ("status", "--porcelain"))
+        )
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"git_commit": commit, "git_dirty": bool(status)}

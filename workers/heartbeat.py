@@ -27,14 +27,15 @@ class Heartbeat:
         self._seconds = seconds
         self._examples_per_step = 0.0
         self._began: float | None = None
-        self._step = 0
+        self._step = self._first_step = 0
         self._lost = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
-    def begin_training(self, examples_per_step: float) -> None:
-        """Start the clock of the training speed, once the data is there."""
+    def begin_training(self, examples_per_step: float, step: int) -> None:
+        """Start the clock of the training speed, at `step`, once the data is there."""
         self._examples_per_step = examples_per_step
+        self._step = self._first_step = step
         self._began = time.monotonic()
 
     def on_step(self, step: int) -> None:
@@ -78,6 +79,7 @@ class Heartbeat:
 
     def _speed(self) -> float | None:
         """Training examples a second, evaluations included; None before the first step."""
-        if self._began is None or self._step == 0:
+        steps = self._step - self._first_step
+        if self._began is None or steps == 0:
             return None
-        return self._step * self._examples_per_step / (time.monotonic() - self._began)
+        return steps * self._examples_per_step / (time.monotonic() - self._began)

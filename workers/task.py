@@ -1,49 +1,50 @@
-"""One message, one run: claim it, train it, stream its outcomes, say how it ended."""
+"""One message, one run: claim it, train it, say how it ended."""
 
 import logging
 import traceback
+from collections.abc import Callable
+from datetime import timedelta
 
-import psycopg
-import sqlalchemy.exc
-from sqlalchemy import Connection, Engine
+import torch
+from sqlalchemy import Engine
 
 from tracker import runs
-from tracker.curriculum.plan import Examples
-from tracker.curriculum.records import load_snapshot
-from tracker.errors import DatabaseUnavailableError, DatasetMismatchError, RunLostError
-from tracker.outcomes.held_out import write_held_out
-from tracker.outcomes.stream import OutcomeWriter
-from tracker.outcomes.writer import drop_orphaned_summaries
-from tracker.registry import get_dataset
+from tracker.checkpoints import CheckpointFolder
+from tracker.db.patience import AWAY
+from tracker.errors import DatasetUnavailableError, RunLostError
 from tracker.settings import Settings
-from tracker.specs import EnsembleSpec
-from workers.data import TensorDataset, load_tensors
-from workers.device import choose_device, make_repeatable, provenance
-from workers.heartbeat import Heartbeat
-from workers.state import TrainingState
-from workers.summaries import SignalStatistics
-from workers.training import train
+from workers.attempt import Attempt
+from workers.device import make_repeatable
 
 logger = logging.getLogger(__name__)
 
-# SQLAlchemy wraps its driver's errors, but not those within a COPY.
-LOST = (
-    RunLostError,
-    DatabaseUnavailableError,
-    sqlalchemy.exc.OperationalError,
-    psycopg.OperationalError,
-)
+PASSING = ("out of memory", "can't allocate memory", "CUDA error", "cuDNN error")
+"""What torch says in a plain RuntimeError when another attempt may fare better."""
 
 
-def work(engine: Engine, settings: Settings, run_id: int, worker: str) -> str:
+def work(
+    engine: Engine,
+    settings: Settings,
+    run_id: int,
+    worker: str,
+    draining: Callable[[], bool] = lambda: False,
+) -> str:
     """Train the run, if it is there to be taken, in the name of `worker` (`host:pid`).
+
+    Parameters
+    ----------
+    draining
+        Asked at every evaluation: shall the run be given back there?
 
     Returns
     -------
     str
-        How it ended: `complete`, `failed`, `cancelled`; `lost` if it was taken away meanwhile;
-        `skipped` if it was not there to be taken (a message delivered twice, a cancelled run).
+        How it ended: `complete`, `failed`, `cancelled`; `queued` if it was given back, to stop or
+        to try again; `lost` if it was taken away meanwhile; `skipped` if it was not there to be
+        taken (a message delivered twice, a cancelled run).
     """
+    # Before the claim: the first time it loads much of torch, and the run would seem silent.
+    make_repeatable(settings.threads)
     with engine.begin() as connection:
         claim = runs.claim_run(connection, run_id, worker)
     if claim is None:
@@ -51,61 +52,49 @@ def work(engine: Engine, settings: Settings, run_id: int, worker: str) -> str:
     logger.info(
         "run %d (%s, seed %d): attempt %d", run_id, claim.ensemble, claim.seed, claim.attempt
     )
-    error = None
+    checkpoints = CheckpointFolder(settings.checkpoint_folder)
     try:
-        state = _train(engine, settings, claim)
-    except LOST as lost:
+        state = Attempt(engine, settings, claim, checkpoints, draining).train()
+    except (RunLostError, *AWAY) as lost:
         # Taken away, or the database is gone: the run falls silent and is queued again.
         logger.warning("run %d is lost to this worker: %s", run_id, lost)
         return "lost"
     except Exception as failure:  # whatever a network or a driver raises
-        state, error = "failed", "".join(traceback.format_exception(failure))
-        logger.error("run %d failed: %s", run_id, failure)  # noqa: TRY400 (it is in the run row)
+        return _failed(engine, settings, claim, failure)
+    if state == "complete":
+        _discard(checkpoints, claim)
+    return state
+
+
+def retry_helps(error: Exception) -> bool:
+    """May another attempt, later or elsewhere, fare better after `error`?
+
+    Not where training is what fails: a loss that diverges or a network that raises will do so
+    again, and so will outcomes that differ from the recorded ones.
+    """
+    if isinstance(error, MemoryError | OSError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in PASSING)
+
+
+def _failed(engine: Engine, settings: Settings, claim: runs.Claim, failure: Exception) -> str:
+    later = timedelta(seconds=settings.stale_seconds)
     with engine.begin() as connection:
-        held = runs.finish(connection, claim, state, error)
-    return state if held else "lost"
+        if isinstance(failure, DatasetUnavailableError):
+            logger.warning("run %d: %s: given back", claim.run_id, failure)
+            held = runs.give_back(connection, claim, str(failure), "data_missing", later)
+            return "queued" if held else "lost"
+        error = "".join(traceback.format_exception(failure))
+        state = runs.fail(connection, claim, error, later if retry_helps(failure) else None)
+    if state == "queued":
+        logger.warning("run %d failed and is tried again: %s", claim.run_id, failure)
+    else:
+        logger.error("run %d failed: %s", claim.run_id, failure)
+    return state or "lost"
 
 
-def _train(engine: Engine, settings: Settings, claim: runs.Claim) -> str:
-    make_repeatable(settings.threads)
-    device = choose_device()
-    spec = claim.spec
-    # The heartbeat starts before the data is loaded: a first download takes its time.
-    with Heartbeat(engine, claim, settings.heartbeat_seconds) as heart:
-        data = load_tensors(spec.dataset_name, settings.data_folder, device)
-        _check_identity(claim, data)
-        with engine.begin() as connection:
-            runs.begin(connection, claim, provenance(device))
-            drop_orphaned_summaries(connection, claim.run_id)
-            layout = get_dataset(connection, spec.dataset_name).layout
-            held_out = spec.held_out(claim.seed, len(data.train))
-            write_held_out(connection, claim.run_id, layout, held_out)
-            scored = _curriculum_examples(connection, spec)
-        state = TrainingState(spec, data, claim.seed, scored)
-        schedule = state.schedule
-        heart.begin_training(spec.trained_on(len(data.train)) / schedule.steps_per_epoch)
-        statistics = SignalStatistics(spec.recording.signals)
-        with OutcomeWriter(engine, claim, layout) as writer:
-            for record in train(state, heart.on_step):
-                # Asked before the evaluation is handed over, so that the last one is known as such
-                # and the summaries cover all that is recorded.
-                cancelled = writer.cancel_requested or heart.cancel_requested
-                last = cancelled or record.step == schedule.total_steps
-                writer.put(statistics.follow(record, last))
-                if cancelled:
-                    return "cancelled"
-    return "complete"
-
-
-def _curriculum_examples(connection: Connection, spec: EnsembleSpec) -> Examples | None:
-    if spec.curriculum is None:
-        return None
-    return load_snapshot(connection, bytes.fromhex(spec.curriculum.snapshot))
-
-
-def _check_identity(claim: runs.Claim, data: TensorDataset) -> None:
-    if data.fingerprint != claim.dataset_fingerprint:
-        raise DatasetMismatchError(
-            f"dataset {claim.spec.dataset_name!r} on this worker is not the one that the ensemble "
-            f"was queued with (fingerprint {data.fingerprint}, there {claim.dataset_fingerprint})"
-        )
+def _discard(checkpoints: CheckpointFolder, claim: runs.Claim) -> None:
+    try:
+        checkpoints.delete(claim.uid)
+    except Exception as error:  # each kind of storage has its own
+        logger.warning("run %d: its checkpoints stay: %s", claim.run_id, error)

@@ -101,6 +101,7 @@ def test_claim_says_what_to_train(engine: Engine, ensemble: Recorded) -> None:
         ensemble="demo",
         spec=spec_of(ensemble.story),
         dataset_fingerprint=dataset_of(ensemble.story).fingerprint,
+        uid=row(engine, ensemble.run_ids[2])["uid"],
     )
     run = row(engine, got.run_id)
     assert (run["state"], run["attempt"], run["worker"]) == ("running", 1, "host:7")

@@ -186,12 +186,13 @@ def test_summaries_of_a_repeated_attempt_wait_until_they_cover_more(
 
 
 def test_summaries_go_with_a_history_that_is_begun_anew(engine: Engine, claim: Claim) -> None:
-    write(engine, claim, record(1, covers=1))
+    for evaluation, covers in ((1, 1), (2, 2)):
+        write(engine, claim, record(evaluation, covers))
     with engine.begin() as connection:
         drop_orphaned_summaries(connection, claim.run_id)
     assert len(summaries(engine)) == 1
     with engine.begin() as connection:
-        connection.execute(text("DELETE FROM evaluation"))
+        connection.execute(text("DELETE FROM evaluation WHERE evaluation = 2"))
         drop_orphaned_summaries(connection, claim.run_id)
     assert summaries(engine) == []
 

@@ -8,8 +8,16 @@ import typer
 from tracker.cli import output
 from tracker.cli.output import counted
 from tracker.cli.session import open_engine
-from tracker.deletion import Contents, check_idle, contents, delete_ensemble, give_back_space
+from tracker.deletion import (
+    Contents,
+    check_idle,
+    contents,
+    delete_checkpoints,
+    delete_ensemble,
+    give_back_space,
+)
 from tracker.errors import UsageError
+from tracker.settings import get_settings
 from tracker.verification import Verification
 from tracker.verification import verify as check_ensemble
 from tracker.verification.problems import listed
@@ -34,6 +42,8 @@ def delete(
         _confirm(found)
     with engine.begin() as connection:
         found = delete_ensemble(connection, ensemble, force=force)
+    if reason := delete_checkpoints(get_settings().checkpoint_folder, found.uids):
+        output.note(reason)
     if reason := give_back_space(engine, dataset=not found.dataset_users):
         output.note(reason)
     output.out.print(f"deleted {_describe(found)}")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,7 +18,13 @@ from tracker.cli.output import note
 from tracker.cli.session import open_engine
 from tracker.errors import TrackerError, UsageError
 from tracker.runs import release, worker_name
-from tracker.settings import ONCE_VARIABLE, PARENT_VARIABLE, Settings, get_settings
+from tracker.settings import (
+    COMMAND_VARIABLE,
+    ONCE_VARIABLE,
+    PARENT_VARIABLE,
+    Settings,
+    get_settings,
+)
 
 
 def worker(
@@ -28,7 +35,7 @@ def worker(
         bool, typer.Option("--once", help="Stop when no run is queued or running.")
     ] = False,
 ) -> None:
-    """Train queued runs until Ctrl-C (which lets the runs in hand finish; twice: stops now)."""
+    """Train queued runs until Ctrl-C, which stops at the next evaluation; twice: stops now."""
     settings = get_settings()
     devices = _devices(gpus)
     engine = _check_servers(settings)
@@ -72,6 +79,7 @@ def _start(settings: Settings, device: str | None, once: bool) -> subprocess.Pop
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
         environment["CUDA_VISIBLE_DEVICES"] = visible[int(device)] if visible[0] else device
     environment[PARENT_VARIABLE] = str(os.getpid())
+    environment[COMMAND_VARIABLE] = shlex.join(sys.argv)
     if once:
         environment[ONCE_VARIABLE] = "1"
     label = "cpu" if device is None else f"gpu{device}"
@@ -92,7 +100,7 @@ def _supervise(engine: Engine, start: Callable[[], list[subprocess.Popen[bytes]]
         nonlocal asked
         asked += 1
         if asked == 1:
-            note("the run in hand finishes first; Ctrl-C again stops now")
+            note("stopping at the next evaluation; Ctrl-C again stops now")
         for process in processes:
             with suppress(ProcessLookupError):
                 if asked == 1:

@@ -6,10 +6,12 @@ explains itself. Defaults are the database's, because bulk loads pass by Python.
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     DDL,
     REAL,
+    BigInteger,
     CheckConstraint,
     Double,
     ForeignKey,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
+    Uuid,
     event,
     text,
 )
@@ -29,6 +32,22 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIT, JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 RUN_STATES = ("queued", "running", "complete", "failed", "cancelled")
+
+RUN_EVENTS = (
+    "queued",
+    "claimed",
+    "resumed",
+    "begun_anew",
+    "checkpoint",
+    "given_back",
+    "data_missing",
+    "lost",
+    "retried",
+    "cancel_requested",
+    "complete",
+    "failed",
+    "cancelled",
+)
 
 VARBIT = BIT(varying=True)
 TIMESTAMPTZ = TIMESTAMP(timezone=True)
@@ -320,7 +339,43 @@ class Run(Base):
     )
     error: Mapped[str | None] = mapped_column(Text)
     provenance: Mapped[dict[str, Any] | None] = mapped_column(
-        JSONB, comment="Versions, device and threads of the latest attempt."
+        JSONB,
+        comment="Of the latest attempt: versions, device, threads; command line, git commit.",
+    )
+    uid: Mapped[UUID] = mapped_column(
+        Uuid,
+        server_default=text("gen_random_uuid()"),
+        comment="Names its checkpoints: unlike id, unique among databases that share a folder.",
+    )
+    retry_at: Mapped[datetime | None] = mapped_column(
+        TIMESTAMPTZ, comment="A queued run is not claimed before; NULL: at once."
+    )
+
+
+class RunEvent(Base):
+    """Something that happened to a run; written with the change of state that it tells of."""
+
+    __tablename__ = "run_event"
+    __table_args__ = (
+        PrimaryKeyConstraint("run_id", "id"),
+        CheckConstraint(f"event IN {RUN_EVENTS}", name="event"),
+        {
+            "comment": "Something that happened to a run; evaluations are in their own table.",
+        },
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))
+    id: Mapped[int] = mapped_column(
+        BigInteger, Identity(always=True), comment="Later events have higher numbers."
+    )
+    event: Mapped[str] = mapped_column(Text)
+    attempt: Mapped[int] = mapped_column(comment="The run's latest attempt at that time.")
+    worker: Mapped[str | None] = mapped_column(Text, comment="host:pid of that attempt's worker.")
+    at: Mapped[datetime] = mapped_column(
+        TIMESTAMPTZ, server_default=text("clock_timestamp()"), comment="By the database's clock."
+    )
+    detail: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB, comment="What else is to be said, by the kind of event."
     )
 
 

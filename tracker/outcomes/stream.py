@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Engine
 
+from tracker.db.patience import AWAY, patiently
 from tracker.errors import RunLostError
 from tracker.outcomes.layout import Layout
 from tracker.outcomes.writer import EvaluationRecord, record_evaluations
@@ -22,11 +23,23 @@ class OutcomeWriter:
     `limit` bytes are held, or a single evaluation: a slow database slows training down and never
     fills memory.
 
+    A database that is away is waited for, `patience` seconds a transaction: the training waits too,
+    and goes on where it was.
+
     Use as a context manager; leaving it normally waits until everything is written.
     """
 
-    def __init__(self, engine: Engine, claim: Claim, layout: Layout, limit: int = LIMIT) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        claim: Claim,
+        layout: Layout,
+        limit: int = LIMIT,
+        patience: float = 0.0,
+    ) -> None:
         self._engine = engine
+        self._patience = patience
+        self._abandoned = False
         self._claim = claim
         self._layout = layout
         self._limit = limit
@@ -76,6 +89,7 @@ class OutcomeWriter:
         if error is None:
             self.close()
         else:
+            self._abandoned = True
             self._stop()
 
     def _stop(self) -> None:
@@ -119,7 +133,7 @@ class OutcomeWriter:
     def _write(self, records: Sequence[EvaluationRecord]) -> None:
         try:
             self._commit(records)
-        except RunLostError:
+        except (RunLostError, *AWAY):
             raise
         except Exception:
             if len(records) == 1:
@@ -129,6 +143,9 @@ class OutcomeWriter:
                 self._commit([record])
 
     def _commit(self, records: Sequence[EvaluationRecord]) -> None:
-        with self._engine.begin() as connection:
-            cancel = record_evaluations(connection, self._claim, self._layout, records)
+        def transaction() -> bool:
+            with self._engine.begin() as connection:
+                return record_evaluations(connection, self._claim, self._layout, records)
+
+        cancel = patiently(transaction, self._patience, stop=lambda: self._abandoned)
         self._cancel = self._cancel or cancel

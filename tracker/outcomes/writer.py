@@ -148,9 +148,12 @@ def _copy_evaluations(
 
 
 def drop_orphaned_summaries(connection: Connection, run_id: int) -> None:
-    """Delete the summaries of a run without evaluations: they are of a history begun anew."""
-    evaluations = select(Evaluation.run_id).where(Evaluation.run_id == run_id)
-    connection.execute(delete(SummaryRow).where(SummaryRow.run_id == run_id, ~evaluations.exists()))
+    """Delete the summaries of a run that cover more evaluations than it has: they are of a history
+    that was begun anew, or goes on from an earlier evaluation."""
+    left = select(func.count()).where(Evaluation.run_id == run_id).scalar_subquery()
+    connection.execute(
+        delete(SummaryRow).where(SummaryRow.run_id == run_id, SummaryRow.evaluations > left)
+    )
 
 
 def _write_summaries(
