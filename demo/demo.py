@@ -51,7 +51,7 @@ def train() -> None:
     try:
         say(*ENQUEUE, "--wait")
     finally:
-        # Twice: once lets a run in hand finish, twice stops now and gives it back.
+        # Twice: once stops at the next evaluation, twice stops now; the run is given back.
         for _ in range(2):
             worker.send_signal(signal.SIGTERM)
             time.sleep(0.3)

@@ -160,7 +160,10 @@ def test_a_killed_worker_is_replaced_and_no_bit_differs(tracker: Tracker, engine
         "SELECT state, sum(attempt), sum(evaluations) FROM run_progress"
         " WHERE ensemble = 'disturbed' GROUP BY state"
     )
-    assert rows == [["complete", "3", "120"]], "one run was taken over"
+    life = tracker.sql(
+        "SELECT run_id, at, event, attempt, worker, detail FROM run_event ORDER BY at"
+    )
+    assert rows == [["complete", "3", "120"]], f"one run was taken over: {life} {tracker.logged}"
     different = tracker.sql(
         "SELECT count(*) FROM outcome_block AS one"
         " JOIN run AS a ON a.id = one.run_id JOIN ensemble AS x ON x.id = a.ensemble_id"
