@@ -1,5 +1,6 @@
-"""Memory of the server's processes while they answer, read from /proc."""
+"""Memory of the server's processes while they answer, and of our own, read from /proc."""
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -53,6 +54,31 @@ class PeakMemory:
             now = sum(_private_bytes(pid) for pid in (self._leader, *workers))
             self.peak = max(self.peak or 0, now)
             self._stop.wait(_PAUSE_SECONDS)
+
+
+class OwnPeak:
+    """Peak of the private memory of this process beyond what it has at the start, in bytes.
+
+    Use as a context manager. `peak` is 0 where /proc does not tell.
+    """
+
+    def __init__(self) -> None:
+        self.peak = 0
+        self._before = _private_bytes(os.getpid())
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "OwnPeak":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_PAUSE_SECONDS):
+            self.peak = max(self.peak, _private_bytes(os.getpid()) - self._before)
 
 
 def _is_postgres(pid: int) -> bool:

@@ -12,8 +12,21 @@ revision = "0005"
 down_revision = "0004"
 
 # Frozen.
-SCRIPTS: tuple[str, ...] = ()
-VIEWS: tuple[str, ...] = ()
+SCRIPTS = (
+    "views/run_depth",
+    "views/probe_vote",
+    "views/inference_learning_curve",
+)
+VIEWS = ("run_depth", "probe_vote", "inference_learning_curve")
+SIGNALS = "confidence, margin, loss, el2n, output_margin or input_margin."
+OLD_SIGNALS = "confidence, margin, loss or el2n."
+OF_VIEW = (
+    "confidence (softmax of the label), margin (its logit minus the largest other), loss, el2n, "
+    "output_margin (largest minus second-largest logit), or input_margin, of the last evaluation."
+)
+OLD_OF_VIEW = (
+    "confidence (softmax of the label), margin (its logit minus the largest other), loss or el2n."
+)
 # End of frozen.
 
 VARBIT = postgresql.BIT(varying=True)
@@ -156,12 +169,20 @@ def _create_tables() -> None:
     )
 
 
+def _explain_signals(of_table: str, of_view: str) -> None:
+    for table in ("signal_block", "signal_summary"):
+        op.execute(f"COMMENT ON COLUMN {table}.signal IS '{of_table}'")
+    op.execute(f"COMMENT ON COLUMN signal.signal IS '{of_view}'")
+
+
 def upgrade() -> None:
     _create_tables()
+    _explain_signals(SIGNALS, OF_VIEW)
     run_scripts(revision, SCRIPTS)
 
 
 def downgrade() -> None:
+    _explain_signals(OLD_SIGNALS, OLD_OF_VIEW)
     for name in reversed(VIEWS):
         op.execute(f"DROP VIEW {name}")
     for table in ("probe_accuracy", "probe_vote_block", "depth_block", "probed_evaluation"):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from tests.support.ensembles import Story, record
+from tests.support.ensembles import LAYERS, Story, record
 from tests.support.servers import Servers, connected, new_database
 from tests.support.views import VIEWS
 from tracker.outcomes.layout import block_size
@@ -21,7 +21,10 @@ SIZES = {"train": block_size(CLASSES) + 100, "test": 50}
 """Three blocks, of which the first fills a page."""
 RUNS, EVALUATIONS = 4, 5
 
-TABLES = {"outcome_block", "signal_block", "signal_summary"}
+TABLES = {
+    *("outcome_block", "signal_block", "signal_summary"),
+    *("depth_block", "probe_vote_block", "probe_accuracy"),
+}
 """Those that grow with what is recorded."""
 
 WITHOUT_BLOCKS = {
@@ -53,6 +56,9 @@ def ensemble(name: str, runs: int, evaluations: int) -> Story:
         predicted=np.where(rng.random(shape) < 0.7, labels[:, None], chosen),
         recorded=[range(evaluations)] * runs,
         signals={"margin": rng.random(shape, dtype=np.float32)},
+        depths=rng.integers(0, len(LAYERS) + 1, shape),
+        probed=[evaluations - 1],
+        votes_told=True,
         name=name,
     )
 

@@ -33,10 +33,15 @@ RIGHT = {
     4: ["1000", "0000", "0100"],
 }
 MARGIN = np.array([[[4, 2, 0, 2]]]) + [[[0]], [[1]], [[2]]] + 10 * np.arange(5)[:, None]
+# At evaluation 3, of four probes; 4 is no depth.
+DEPTH = np.array([[0, 1, 2, 3, 4], [0, 0, 3, 1, 2], [0, 2, 1, 4, 3]])
 STORY = story_of(
     [[[bit == "1" for bit in RIGHT[example][run]] for example in RIGHT] for run in range(3)],
     signals={"margin": MARGIN.astype(np.float32)},
     original_labels=np.array([0, 1, 2, 1, 1]),
+    depths=np.repeat(DEPTH[:, :, None], 4, axis=2),
+    probed=[3],
+    votes_told=True,
     name="by-hand",
 )
 assert STORY.labels.tolist() == [0, 1, 2, 0, 1]
@@ -92,6 +97,9 @@ def assert_near(rows: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, .
         ("decision_swaps", 3 * 3),
         ("signal", 3 * 5 * 4),
         ("run_signal", 3 * 5),
+        ("run_depth", 3 * 5),
+        ("probe_vote", 3 * 5 * 4),
+        ("inference_learning_curve", 4),
     ],
 )
 def test_grain(connection: Connection, by_hand: Recorded, view: str, rows: int) -> None:
@@ -546,3 +554,53 @@ def test_run_signal(connection: Connection, by_hand: Recorded) -> None:
         assert row[2:4] == ("margin", 4)
         assert row[4:6] == pytest.approx((2 + run + 10 * example, 2**0.5))
         assert row[6:] == ("train", example, [0, 1, 2, 0, 1][example])
+
+
+def test_run_depth(connection: Connection, by_hand: Recorded) -> None:
+    columns = "seed, split, example_id, position, evaluation, label, depth, layers"
+    assert values(connection, "run_depth", columns, "seed IN (0, 2)") == [
+        (0, "train", 0, 0, 3, 0, 0, 4),
+        (0, "train", 1, 1, 3, 1, 1, 4),
+        (0, "train", 2, 2, 3, 2, 2, 4),
+        (0, "train", 3, 3, 3, 0, 3, 4),
+        (0, "train", 4, 4, 3, 1, None, 4),
+        (2, "train", 0, 0, 3, 0, 0, 4),
+        (2, "train", 1, 1, 3, 1, 2, 4),
+        (2, "train", 2, 2, 3, 2, 1, 4),
+        (2, "train", 3, 3, 3, 0, None, 4),
+        (2, "train", 4, 4, 3, 1, 3, 4),
+    ]
+
+
+def test_probe_vote(connection: Connection, by_hand: Recorded) -> None:
+    # The network predicts the class after the label, a probe that disagrees the one after that.
+    columns = "seed, example_id, label, layer, layer_name, predicted"
+    assert values(connection, "probe_vote", columns, "seed = 0 AND example_id >= 3") == [
+        (0, 3, 0, 0, "input", 2),
+        (0, 3, 0, 1, "hidden", 2),
+        (0, 3, 0, 2, "output", 2),
+        (0, 3, 0, 3, "softmax", 1),
+        (0, 4, 1, 0, "input", 0),
+        (0, 4, 1, 1, "hidden", 0),
+        (0, 4, 1, 2, "output", 0),
+        (0, 4, 1, 3, "softmax", 0),
+    ]
+
+
+def test_inference_learning_curve(connection: Connection, by_hand: Recorded) -> None:
+    # Right by layer, of five examples: 1, 2, 3, 3 in run 0; 2, 3, 3, 3; and 1, 2, 3, 3.
+    spread = (0.08 - 0.64 / 9) ** 0.5
+    columns = (
+        "ensemble, evaluation, example_group, layer, layer_name, runs, accuracy, deviation, "
+        "network_accuracy, network_deviation"
+    )
+    network = (0.6, 0)
+    assert_near(
+        values(connection, "inference_learning_curve", columns),
+        [
+            ("by-hand", 3, "trained_on", 0, "input", 3, 0.8 / 3, spread, *network),
+            ("by-hand", 3, "trained_on", 1, "hidden", 3, 1.4 / 3, spread, *network),
+            ("by-hand", 3, "trained_on", 2, "output", 3, 0.6, 0, *network),
+            ("by-hand", 3, "trained_on", 3, "softmax", 3, 0.6, 0, *network),
+        ],
+    )

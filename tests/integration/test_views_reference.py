@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Row, text
 
-from tests.support.ensembles import Story, block_size, record, story_of, with_changes
+from tests.support.ensembles import LAYERS, Story, block_size, record, story_of, with_changes
 from tests.support.strategies import stories
 from tests.support.views import VIEWS, assert_rows, check, read
 from tracker.outcomes.layout import block_size as real_block_size
@@ -42,6 +42,13 @@ def random_signals(*shape: int) -> dict[str, Any]:
         "confidence": rng.random(shape, dtype=np.float32),
         "margin": (rng.standard_normal(shape) * 1e6).astype(np.float32),
     }
+
+
+def random_probes(examples: int, **others: Any) -> Story:
+    """Prediction depths of every kind in three runs and four evaluations."""
+    rng = np.random.default_rng(examples)
+    depths = rng.integers(0, len(LAYERS) + 1, (3, examples, 4))
+    return random_story(examples=examples, depths=depths, **others)
 
 
 CASES = {
@@ -96,6 +103,13 @@ CASES = {
     "some runs' classes known": random_votes(4, 9, 2, 3, classes_known=[True, False, True, False]),
     "no classes known of who has recorded": random_votes(
         2, 9, 2, 3, recorded=[[0], [1]], classes_known=[False, True]
+    ),
+    "probes": random_probes(21, sizes={"train": 12, "test": 9}, probed=[0, 3], votes_told=True),
+    "probes of runs behind the others and failed ones": random_probes(
+        9,
+        recorded=[range(4), [0, 1], [0, 2, 3]],
+        states=["complete", "running", "failed"],
+        probed=[1, 3],
     ),
     "many runs": random_story(runs=17, examples=9, evaluations=2),
 }

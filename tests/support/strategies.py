@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.support.ensembles import Story
+from tests.support.ensembles import LAYERS, Story
 from tracker.outcomes.signals import SIGNALS
 
 CLASSES = (1, 2, 3, 10, 1000)
@@ -15,7 +15,7 @@ def stories(draw: st.DrawFn, *, examples: int = 20, runs: int = 6, evaluations: 
 
     Some have a test split, gaps, runs behind the others, runs without evaluations, failed ones;
     evaluation 0 or not; examples that all runs have right, or none; predicted classes that are
-    not known, of all runs or of some.
+    not known, of all runs or of some; probes at some evaluations.
     """
     sizes = {"train": draw(st.integers(1, examples))}
     if draw(st.booleans()):
@@ -73,4 +73,7 @@ def stories(draw: st.DrawFn, *, examples: int = 20, runs: int = 6, evaluations: 
             name: rng.normal(scale=10, size=shape).astype(np.float32)
             for name in sorted(draw(st.sets(st.sampled_from(list(SIGNALS)))))
         },
+        depths=rng.integers(0, len(LAYERS) + 1, shape) if draw(st.booleans()) else None,
+        probed=sorted(draw(st.sets(st.integers(0, shape[2] - 1)))),
+        votes_told=draw(st.booleans()),
     )

@@ -12,6 +12,7 @@ from tests.support import (
     reference_blocks,
     reference_comparison,
     reference_difficulty,
+    reference_probes,
     reference_runs,
     reference_scores,
     reference_signals,
@@ -174,6 +175,14 @@ VIEWS = {
     "data_map": View(("ensemble_id", "example_id"), reference_scores.data_map),
     "aum": View(("ensemble_id", "example_id"), reference_scores.aum),
     "el2n": View(("ensemble_id", "example_id", "evaluation"), reference_scores.el2n),
+    "run_depth": View(("run_id", "example_id", "evaluation"), reference_probes.run_depth),
+    "probe_vote": View(
+        ("run_id", "example_id", "evaluation", "layer"), reference_probes.probe_vote
+    ),
+    "inference_learning_curve": View(
+        ("ensemble_id", "evaluation", "example_group", "layer"),
+        reference_probes.inference_learning_curve,
+    ),
     "output_version": View(("ensemble_id",), reference_scores.output_version, clock=("version",)),
     "ensemble_agreement": View(("ensemble_id", "example_id"), reference_scores.ensemble_agreement),
     "example_difficulty": View(("ensemble_id", "example_id"), reference_scores.example_difficulty),

@@ -52,6 +52,7 @@ RUN_EVENTS = (
 VARBIT = BIT(varying=True)
 TIMESTAMPTZ = TIMESTAMP(timezone=True)
 NOW = text("now()")
+SIGNAL_NAMES = "confidence, margin, loss, el2n, output_margin or input_margin."
 
 
 class Base(DeclarativeBase):
@@ -472,7 +473,7 @@ class SignalBlock(Base):
 
     run_id: Mapped[int]
     block: Mapped[int]
-    signal: Mapped[str] = mapped_column(Text, comment="confidence, margin, loss or el2n.")
+    signal: Mapped[str] = mapped_column(Text, comment=SIGNAL_NAMES)
     evaluation: Mapped[int]
     value: Mapped[list[float]] = mapped_column(ARRAY(REAL), comment="One number an example.")
 
@@ -491,7 +492,7 @@ class SignalSummary(Base):
 
     run_id: Mapped[int] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))
     block: Mapped[int]
-    signal: Mapped[str] = mapped_column(Text, comment="confidence, margin, loss or el2n.")
+    signal: Mapped[str] = mapped_column(Text, comment=SIGNAL_NAMES)
     evaluations: Mapped[int] = mapped_column(comment="Evaluations that it covers.")
     mean: Mapped[list[float]] = mapped_column(ARRAY(REAL), comment="One number an example.")
     deviation: Mapped[list[float]] = mapped_column(

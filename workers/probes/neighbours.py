@@ -178,20 +178,23 @@ def nearest(
     k: int,
     own: Tensor | None = None,
     precision: str = "float32",
+    budget: int | None = None,
 ) -> Tensor:
     """Indices of the `k` rows [M, W] nearest to each query [Q, W], int64 [Q, k], nearest first.
 
-    Of equally near rows those of the lowest indices are chosen, and stand in any order.
-
-    -1 where there are fewer rows; `own` as in `Nearest.look_through`.
+    Of equally near rows those of the lowest indices are chosen, and stand in any order; -1 where
+    there are fewer rows. `own` as in `Nearest.look_through`; at most `budget` bytes of rows are
+    copied at once, all if None.
     """
     dtype = precision_type(precision)
-    rows = rows.to(dtype, copy=True)
     if own is None:
         own = torch.full((len(queries),), -1, device=rows.device)
-    database = Database(rows, 0, centre_of(rows), precision)
     found = Nearest(len(queries), k, dtype, rows.device)
-    found.look_through(database, 0, queries.to(dtype), own)
+    centre = centre_of(rows.to(dtype))
+    size = len(rows) if budget is None else max(1, budget // (dtype.itemsize * rows.shape[1]))
+    for first in range(0, len(rows), size):
+        part = rows[first : first + size].to(dtype, copy=True)
+        found.look_through(Database(part, first, centre, precision), 0, queries.to(dtype), own)
     return found.indices
 
 

@@ -1,7 +1,8 @@
 -- signal: one real number that one run says of one example at one evaluation
 -- Grain: one row per (run, example, evaluation, signal) recorded, of every run, failed ones too.
 -- Source: confidence, Swayamdipta 2020; margin, Pleiss 2020 (AUM); el2n, Paul 2021; loss is the
--- cross-entropy. Recorded where the ensemble was queued with --record.
+-- cross-entropy; output_margin and input_margin, Baldock 2021 s.3.3. Recorded where the ensemble
+-- was queued with --record, and the last two at the last evaluation where it was with --probe.
 --
 -- Never NULL; NaN where a number does not exist, as the margin of a single class. Meant for some
 -- examples, one above all: it reads a block's numbers again for each of its examples, about 4
@@ -34,7 +35,8 @@ LEFT JOIN run_block
 COMMENT ON VIEW signal IS
 'What --record asked for: a number per run, example, evaluation and signal; filter on examples.';
 COMMENT ON COLUMN signal.signal IS
-'confidence (softmax of the label), margin (its logit minus the largest other), loss or el2n.';
+'confidence (softmax of the label), margin (its logit minus the largest other), loss, el2n, '
+'output_margin (largest minus second-largest logit), or input_margin, of the last evaluation.';
 COMMENT ON COLUMN signal.value IS 'The number; NaN where there is none.';
 COMMENT ON COLUMN signal.held_out IS 'Did the run not train on the example?';
 COMMENT ON COLUMN signal.evaluation IS 'Ordinal of the evaluation; 0 is the untrained network.';
