@@ -2,13 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install lint test docs demo bench-store clean
+.PHONY: help install lint test docs demo bench-store bench-sampler clean
 help:
 	@echo "make demo   the whole path on real digits: train, store, query, reorder (under a minute)"
 	@echo "make test   every test, on the embedded servers and on external ones where they answer"
 	@echo "make lint   ruff, mypy, sqlfluff"
 	@echo "make docs   docs/views.md from the comments in tracker/sql/views"
 	@echo "make bench-store   the store against rows, DuckDB and MLflow; see benchmarks/README.md"
+	@echo "make bench-sampler   the sampler against torch's, and reading scores; as above"
 	@echo "make clean  remove .venv and caches (no data)"
 
 install: .venv/.installed
@@ -37,6 +38,10 @@ demo: install
 bench-store: install
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.store $(ARGS)
+
+# Two minutes and 1 GB of disk.
+bench-sampler: install
+	$(BIN)/python -m benchmarks.sampler $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

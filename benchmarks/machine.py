@@ -45,10 +45,11 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def versions() -> str:
-    """Versions of what runs in this process."""
-    found = {name: installed(name) for name in ("tracker", "numpy", "psycopg", "duckdb")}
-    found["mlflow"] = installed("mlflow") or installed("mlflow-skinny")
+def versions(*names: str) -> str:
+    """Versions of these packages, or of what the store is compared with."""
+    found = {name: installed(name) for name in names or ("tracker", "numpy", "psycopg", "duckdb")}
+    if not names:
+        found["mlflow"] = installed("mlflow") or installed("mlflow-skinny")
     listed = [f"{name} {number or 'not installed'}" for name, number in found.items()]
     return ", ".join([f"Python {platform.python_version()}", *listed])
 
@@ -62,6 +63,6 @@ def server(engine: Engine, kind: str) -> str:
     return f"PostgreSQL {number} ({kind}): {listed}"
 
 
-def command() -> str:
+def command(module: str = "benchmarks.store") -> str:
     """The command line, to run it again."""
-    return " ".join(["python -m benchmarks.store", *sys.argv[1:]])
+    return " ".join([f"python -m {module}", *sys.argv[1:]])
