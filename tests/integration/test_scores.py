@@ -18,7 +18,7 @@ from tests.support.ensembles import (
 )
 from tests.support.servers import Servers, new_database
 from tracker import CurriculumSampler
-from tracker.curriculum.columns import EASIER, HOMES, NEVER_IF_NULL, score_views
+from tracker.curriculum.columns import EASIER, HOMES, NEVER_IF_NULL, easy_end, score_views
 from tracker.curriculum.identity import check_dataset
 from tracker.curriculum.scores import (
     StoredSplit,
@@ -261,7 +261,9 @@ def test_names_that_are_no_score_list_the_choices(engine: Engine, demo: Recorded
 def test_the_field_knows_only_scores_that_exist(engine: Engine) -> None:
     with engine.connect() as connection:
         columns = {name for view in score_views(connection).values() for name in view}
-    assert set(EASIER) <= columns | {"prediction_depth"}
+    assert set(EASIER) <= columns | {"depth_trained_on", "depth_held_out"}
+    assert easy_end("rank") == easy_end("accessibility.rank") == "low"
+    assert easy_end("difficulty_type.rank") is None, "a place within a type"
 
 
 def test_several_ensembles_are_averaged(engine: Engine, demo: Recorded) -> None:
@@ -293,7 +295,7 @@ def test_which_end_is_easy_is_known_or_asked(engine: Engine, signalled: Recorded
     options = {"ensemble": "signalled", "epochs": 3, "engine": engine}
     entropy = CurriculumSampler(train, score="consensus.prediction_entropy", **options)
     assert entropy.curriculum.easy == "low"
-    with pytest.raises(UsageError, match="which end of variability is easy"):
+    with pytest.raises(UsageError, match=r"which end of data_map\.variability is easy"):
         CurriculumSampler(train, score="variability", **options)
     steady = CurriculumSampler(train, score="variability", easy="low", **options)
     deviation = SIGNALS["confidence"][:, :20].std(axis=2, dtype=np.float64).mean(axis=0)
@@ -371,3 +373,53 @@ def test_a_dataset_is_refused_without_the_database_too(engine: Engine, demo: Rec
     check_dataset(train, stored, unreachable)
     with pytest.raises(DatasetMismatchError, match="its fingerprint differs"):
         check_dataset(train.take("d", np.arange(20)[::-1]), stored, unreachable)
+
+
+TYPES = np.array(["easy", "looks_like_a_different_class", "ambiguous", "easy"] * 5)
+
+
+def with_types(engine: Engine, kept: str = "position <> 3") -> None:
+    """A view of difficulty types in place of the real one, which needs probed networks."""
+    cases = " ".join(f"WHEN {place} THEN '{name}'" for place, name in enumerate(TYPES[:4]))
+    with engine.begin() as connection:
+        connection.execute(text("DROP VIEW IF EXISTS difficulty_type CASCADE"))
+        connection.execute(
+            text(
+                "CREATE VIEW difficulty_type AS SELECT ensemble, ensemble_id, split, position,"
+                f" NULLIF(CASE position % 4 {cases} END, 'nothing') AS type FROM accessibility"
+                f" WHERE {kept}"
+            )
+        )
+
+
+def test_types_of_the_ensemble_are_weights(engine: Engine, demo: Recorded) -> None:
+    with_types(engine)
+    train = split_of(demo)
+    shared = {"ensemble": "demo", "epochs": 4, "start": 1.0, "engine": engine}
+    whole = CurriculumSampler(train, types={"looks_like_a_different_class": 0}, **shared)
+    assert sorted(whole) == np.flatnonzero(TYPES != "looks_like_a_different_class").tolist()
+    weighted = CurriculumSampler(
+        train,
+        types={"looks_like_a_different_class": 0, "ambiguous": 0.5},
+        num_samples=3000,
+        **shared,
+    )
+    drawn = TYPES[list(weighted)]
+    assert set(drawn) == {"easy", "ambiguous"}
+    # Five of weight 1/2 beside ten of weight 1; position 3 has no type, and weighs 1 too.
+    assert (drawn == "ambiguous").mean() == pytest.approx(0.2, abs=0.03)
+    with pytest.raises(
+        UsageError, match="unknown difficulty type 'hard': choose one of easy, look"
+    ):
+        CurriculumSampler(train, types={"hard": 0}, **shared)
+    with pytest.raises(UsageError, match="difficulty types are those of one ensemble, not of demo"):
+        CurriculumSampler(train, types={"easy": 0}, **{**shared, "ensemble": ["demo", "demo"]})
+
+
+def test_types_that_are_not_there_say_where_they_come_from(engine: Engine, demo: Recorded) -> None:
+    with_types(engine, kept="false")
+    message = "'demo' has no difficulty types of split 'train': they come from runs with --split"
+    with pytest.raises(UsageError, match=message):
+        CurriculumSampler(
+            split_of(demo), ensemble="demo", types={"easy": 0}, epochs=4, engine=engine
+        )

@@ -277,6 +277,8 @@ def test_pools_above_2_to_the_24(sampling: str) -> None:
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"seed": -1}, "seed must lie between 0 and 2147483647, got -1"),
         ({"num_samples": 0}, "num_samples must be at least 1, got 0"),
+        ({"num_samples": 1.5}, "num_samples must be a whole number, got 1.5"),
+        ({"seed": 2**31}, "seed must lie between 0 and 2147483647, got 2147483648"),
         ({"order": "shuffled"}, "pacing has no effect on order 'shuffled'"),
         ({"order": "shuffled", "pacing": None, "balance": True}, "balance has no effect on order"),
         ({"order": "shuffled", "pacing": None, "unit": "step"}, "unit='step' has no effect"),
@@ -366,6 +368,12 @@ def test_a_band_of_missing_scores_leaves_nobody() -> None:
 def test_what_is_no_curriculum_is_refused(stored: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Curriculum.from_json(stored)
+
+
+def test_numpys_integers_are_kept_as_pythons() -> None:
+    given = Curriculum(epochs=np.int64(3), seed=np.uint8(4), num_samples=np.int32(5))
+    assert given == Curriculum(epochs=3, seed=4, num_samples=5)
+    assert type(given.as_json()["seed"]) is int
 
 
 def test_equal_curricula_have_equal_digests() -> None:

@@ -108,7 +108,10 @@ def test_what_the_scores_are_says_what_is_easy(scores: object) -> None:
         ({"order": "anti-curr"}, "unknown order 'anti-curr': choose one of easy-first, hard-first"),
         ({"pacing": "cubic"}, "unknown pacing 'cubic': choose one of linear, quadratic"),
         ({"easy": "up"}, "unknown easy 'up': choose one of high, low"),
-        ({"easy": None}, "which end of your scores is easy.*known are accessibility, rank"),
+        (
+            {"easy": None},
+            "which end of your scores is easy.*or score= what they are: accessibility, rank",
+        ),
         ({"easy": None, "score": "charm"}, "which end of charm is easy"),
         ({"start": -0.1}, "start must lie between 0 and 1 .*, got -0.1"),
         ({"grow": -1}, "grow must be at least 0 .*, got -1"),

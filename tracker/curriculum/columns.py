@@ -29,7 +29,9 @@ EASIER: dict[str, Easy] = {
     "label_share": "high",
     "mean_converged": "low",
     "rescaled": "low",
-    "prediction_depth": "low",
+    "ensemble_agreement": "low",
+    "depth_trained_on": "low",
+    "depth_held_out": "low",
 }
 """The field's scores by the names of their columns, and at which end their easy examples are."""
 
@@ -55,6 +57,9 @@ HOMES = {
 }
 """Columns of the summary and the views that it has them from, which answer several times faster."""
 
+_RANKED = {"accessibility", "learning_order", SUMMARY}
+"""Views whose `rank` is one of accessibility."""
+
 _PLACE = {"ensemble", "split", "position"}
 """Columns of every view with one row per (ensemble, example)."""
 
@@ -78,11 +83,6 @@ class Score:
 
     def __str__(self) -> str:
         return f"{self.view}.{self.column}"
-
-    @property
-    def easy(self) -> Easy | None:
-        """At which end easy examples are; None if the field does not say."""
-        return EASIER.get(self.column)
 
 
 def find_score(connection: Connection, name: str, view: str | None = None) -> Score:
@@ -109,27 +109,34 @@ def find_score(connection: Connection, name: str, view: str | None = None) -> Sc
     return Score(where, column, views[where][column])
 
 
-def easy_end(score: str | None, easy: str | None) -> Easy | None:
-    """At which end of a score the easy examples are: as given, else as the field has it.
+def easy_end(score: str | None, easy: str | None = None) -> Easy | None:
+    """At which end of a score easy examples are: as given, else as the field has it.
 
     Parameters
     ----------
     score
-        What the numbers are, a column or `view.column`; None if nobody says.
+        What the numbers are, `view.column` or a column alone; None if nobody says.
     easy
         `high`, `low` or None.
+
+    Returns
+    -------
+    None if nobody knows.
 
     Raises
     ------
     UsageError
         If `easy` is neither.
     """
-    if easy is None:
-        return EASIER.get((score or "").rpartition(".")[2])
     for end in EASY_ENDS:
         if easy == end:
             return end
-    raise choice_error("easy", easy, EASY_ENDS)
+    if easy is not None:
+        raise choice_error("easy", easy, EASY_ENDS)
+    view, _, column = (score or "").rpartition(".")
+    if column == "rank" and view and view not in _RANKED:
+        return None
+    return EASIER.get(column)
 
 
 def score_views(connection: Connection) -> Mapping[str, Columns]:

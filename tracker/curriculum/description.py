@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import math
+import operator
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -75,8 +75,11 @@ class Curriculum:
 
     def __post_init__(self) -> None:
         check_order(self.order)
-        _check_whole("epochs", self.epochs, 1)
-        if not (isinstance(self.seed, int) and 0 <= self.seed <= MAX_SEED):
+        for name in ("epochs", "step_examples", "num_samples"):
+            # NumPy's integers are taken, and kept as JSON can hold them.
+            object.__setattr__(self, name, check_whole(name, getattr(self, name), 1))
+        object.__setattr__(self, "seed", check_whole("seed", self.seed))
+        if not 0 <= self.seed <= MAX_SEED:
             raise UsageError(f"seed must lie between 0 and {MAX_SEED}, got {self.seed}")
         for name, choices in (("missing", MISSING), ("unit", UNITS), ("sampling", SAMPLINGS)):
             if getattr(self, name) not in choices:
@@ -87,7 +90,6 @@ class Curriculum:
             raise UsageError(f"missing='first' has no effect on order {self.order!r}")
         if self.easy is None and self.order not in BLIND:
             raise UsageError(f"order {self.order!r} needs easy: choose one of high, low")
-        _check_whole("num_samples", self.num_samples, 1)
         self._check_pool()
         self._check_band()
         if self.sampling == "without-replacement" and self.unit == "epoch" and not self.num_samples:
@@ -115,7 +117,6 @@ class Curriculum:
                 if by_step
                 else "step_examples has no effect on a pool that grows by epoch: give unit='step'"
             )
-        _check_whole("step_examples", self.step_examples, 1)
 
     def _check_band(self) -> None:
         if self.band is None:
@@ -170,8 +171,14 @@ class Curriculum:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check_whole(name: str, value: int | None, least: int) -> None:
+def check_whole(name: str, value: Any, least: int | None = None) -> int | None:
+    """`value` as an integer, None as None; `UsageError` if it is none, or below `least`."""
     if value is None:
-        return
-    if not (isinstance(value, int) and math.isfinite(value) and value >= least):
+        return None
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        raise UsageError(f"{name} must be a whole number, got {value!r}") from None
+    if least is not None and whole < least:
         raise UsageError(f"{name} must be at least {least}, got {value}")
+    return whole

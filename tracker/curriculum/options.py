@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tracker.curriculum.columns import EASIER, easy_end
-from tracker.curriculum.description import Curriculum
+from tracker.curriculum.description import Curriculum, check_whole
 from tracker.curriculum.given import (
     DIFFICULTY_TYPES,
     labels_of,
@@ -19,7 +19,7 @@ from tracker.curriculum.given import (
 )
 from tracker.curriculum.growth import Pacing, make_pacing
 from tracker.curriculum.identity import check_dataset
-from tracker.curriculum.order import BLIND, UNPACED, Floats, Indices, check_order
+from tracker.curriculum.order import BLIND, UNPACED, Easy, Floats, Indices, check_order
 from tracker.curriculum.plan import Examples
 from tracker.curriculum.scores import Answer, Question, ask
 from tracker.curriculum.source import Source
@@ -64,8 +64,7 @@ class Options:
 
     def __post_init__(self) -> None:
         check_order(self.order)
-        if not (isinstance(self.epochs, int) and self.epochs >= 1):
-            raise UsageError(f"epochs must be at least 1, got {self.epochs}")
+        check_whole("epochs", self.epochs, 1)
         if self.refresh not in (None, *REFRESHES):
             raise choice_error("refresh", self.refresh, REFRESHES)
         if self.ensemble is not None and self.scores is not None:
@@ -197,12 +196,11 @@ def _weights(options: Options, answer: Answer | None, size: int) -> Floats | Non
 def _curriculum(
     options: Options, answer: Answer | None, weights: Floats | None, size: int
 ) -> Curriculum:
-    what = options.score if answer is None else answer.score.column
     return Curriculum(
         epochs=options.epochs,
         seed=options.seed,
         order=options.order,
-        easy=_easy(options, what),
+        easy=_easy(options, answer),
         missing=options.missing or ("last" if options.band is None else "drop"),
         balance=options.balance,
         band=None if options.band is None else (float(options.band[0]), float(options.band[1])),
@@ -214,13 +212,14 @@ def _curriculum(
     )
 
 
-def _easy(options: Options, what: str | None) -> Any:
+def _easy(options: Options, answer: Answer | None) -> Easy | None:
+    what = options.score if answer is None else str(answer.score)
     easy = easy_end(what, options.easy)
     if easy is None and options.order not in BLIND:
-        known = f"; known are {', '.join(EASIER)}" if options.ensemble is None else ""
+        otherwise = f", or score= what they are: {', '.join(EASIER)}" if answer is None else ""
         raise UsageError(
-            f"which end of {what or 'your scores'} is easy? Give easy='high' or easy='low'"
-            + (f", or say with score= what they are{known}" if known else "")
+            f"which end of {what or 'your scores'} is easy? "
+            f"Give easy='high' or easy='low'{otherwise}"
         )
     return easy
 

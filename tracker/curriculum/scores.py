@@ -28,7 +28,6 @@ from tracker.datasets.pictureless import is_pictureless
 from tracker.db.models import Ensemble, Example, Split
 from tracker.ensembles import unknown_ensemble
 from tracker.errors import DatasetMismatchError, UsageError, choice_error
-from tracker.exports.tables import list_views
 from tracker.reports.subject import snapshot
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 TYPES = "difficulty_type"
-"""The view of difficulty types, and its column."""
+"""The view of difficulty types."""
 
 _EMPTY = literal(b"", LargeBinary)
 
@@ -240,17 +239,15 @@ def _read_types(connection: "Connection", splits: Sequence[StoredSplit]) -> NDAr
         names = ", ".join(stored.ensemble for stored in splits)
         raise UsageError(f"difficulty types are those of one ensemble, not of {names}")
     stored = splits[0]
-    if TYPES not in list_views(connection):
-        raise UsageError("this database has no difficulty types: run `tracker db upgrade`")
     query = select(
         func.array_agg(column("position", Integer), type_=ARRAY(Integer)),
-        func.array_agg(func.coalesce(column(TYPES, Text), ""), type_=ARRAY(Text)),
+        func.array_agg(func.coalesce(column("type", Text), ""), type_=ARRAY(Text)),
     )
     positions, found = connection.execute(_of_split(query, TYPES, stored)).one()
     if positions is None or not any(found):
         raise UsageError(
             f"ensemble {stored.ensemble!r} has no difficulty types of split {stored.split!r}: they "
-            "come from prediction depths of runs that hold examples out"
+            "come from runs with --split and --probe"
         )
     types = np.full(stored.size, "", dtype=np.array(found).dtype)
     types[np.asarray(positions)] = found
