@@ -57,6 +57,12 @@ class Duck:
         self._connection.execute(
             f"INSERT INTO outcome_row SELECT * FROM read_parquet('{self._folder}/*.parquet')"
         )
+        # What DuckDB finds by the name `labels`, among the variables of this function.
+        labels = self._content.labels.astype(np.int16)  # noqa: F841
+        self._connection.execute(
+            "CREATE TABLE example_row AS "
+            "SELECT (row_number() OVER () - 1)::INTEGER AS example, column0 AS label FROM labels"
+        )
         self._connection.execute("CHECKPOINT")
 
     def _make_parquet(self, run: int) -> None:

@@ -5,13 +5,15 @@ A question is one `Query` of `QUERIES`. Its SQL is what a user types; it is time
 crosses the connection. Before that, sums weighted by row are compared between the engines.
 """
 
+from benchmarks.queries.difficulty import DIFFICULTY_QUERIES
 from benchmarks.queries.evaluations import EVALUATION_QUERIES, suited
 from benchmarks.queries.examples import EXAMPLE_QUERIES
 from benchmarks.queries.query import Form, Query, parameters
 from benchmarks.queries.runs import RUN_QUERIES
 
 QUERIES: dict[str, Query] = {
-    query.name: query for query in (*EXAMPLE_QUERIES, *EVALUATION_QUERIES, *RUN_QUERIES)
+    query.name: query
+    for query in (*EXAMPLE_QUERIES, *EVALUATION_QUERIES, *RUN_QUERIES, *DIFFICULTY_QUERIES)
 }
 
 __all__ = ["QUERIES", "Form", "Query", "parameters", "suited"]

@@ -64,29 +64,33 @@ _BIMODALITY = """
     ) AS moment
 """
 
-_AGREEMENT = """
-    SELECT evaluation, runs_agreeing, count(*) AS examples
+_AGREEMENT_OF_EXAMPLES = """
+    SELECT evaluation, example, max(votes) AS runs_agreeing
     FROM (
-        SELECT evaluation, example, max(votes) AS runs_agreeing
-        FROM (
-            SELECT evaluation, example, predicted, count(*) AS votes
-            FROM outcome_row
-            GROUP BY evaluation, example, predicted
-        ) AS vote
-        GROUP BY evaluation, example
-    ) AS tally
-    GROUP BY evaluation, runs_agreeing
+        SELECT evaluation, example, predicted, count(*) AS votes
+        FROM outcome_row
+        GROUP BY evaluation, example, predicted
+    ) AS vote
+    GROUP BY evaluation, example
 """
 
-_AGREEMENT_BY_CLASS = """
-    SELECT evaluation, runs_agreeing, count(*) AS examples
-    FROM (
-        SELECT evaluation, example, greatest({votes_of_each_class}) AS runs_agreeing
-        FROM outcome_row
-        GROUP BY evaluation, example
-    ) AS tally
-    GROUP BY evaluation, runs_agreeing
+_AGREEMENT_OF_EXAMPLES_BY_CLASS = """
+    SELECT evaluation, example, greatest({votes_of_each_class}) AS runs_agreeing
+    FROM outcome_row
+    GROUP BY evaluation, example
 """
+
+
+def _histogram(tally: str) -> str:
+    return f"""
+    SELECT evaluation, runs_agreeing, count(*) AS examples
+    FROM ({tally}) AS tally
+    GROUP BY evaluation, runs_agreeing
+    """
+
+
+_AGREEMENT = _histogram(_AGREEMENT_OF_EXAMPLES)
+_AGREEMENT_BY_CLASS = _histogram(_AGREEMENT_OF_EXAMPLES_BY_CLASS)
 
 AGREEMENT_HISTOGRAM = Query(
     name="agreement_histogram",
@@ -108,9 +112,11 @@ MOST_COLUMNS = 16
 
 def suited(query: Query, classes: int) -> Query:
     """`query` without the forms that many classes rule out."""
-    if query.name == AGREEMENT_HISTOGRAM.name and classes > MOST_COLUMNS:
+    if classes <= MOST_COLUMNS:
+        return query
+    if query.name == AGREEMENT_HISTOGRAM.name:
         return replace(query, rows=_AGREEMENT, duckdb=query.duckdb[:1])
-    return query
+    return replace(query, duckdb=query.duckdb[:1]) if query.name == "agreement" else query
 
 
 EVALUATION_QUERIES = (
@@ -152,6 +158,22 @@ EVALUATION_QUERIES = (
         """,
         rows=_BIMODALITY,
         duckdb=(Form("grouped", _BIMODALITY),),
+    ),
+    Query(
+        name="agreement",
+        title="agreement of each example at each evaluation",
+        keys=("example", "evaluation"),
+        values=("runs_agreeing",),
+        ours="""
+            SELECT example_id AS example, evaluation, runs_agreeing
+            FROM agreement
+            WHERE ensemble = {ensemble}
+        """,
+        rows=None,
+        duckdb=(
+            Form("votes grouped", _AGREEMENT_OF_EXAMPLES),
+            Form("column a class", _AGREEMENT_OF_EXAMPLES_BY_CLASS),
+        ),
     ),
     AGREEMENT_HISTOGRAM,
 )

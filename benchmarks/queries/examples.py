@@ -12,7 +12,7 @@ _MASKS = """
     GROUP BY run, example
 """
 
-_DUCKDB_HISTORY = f"""
+DUCKDB_HISTORY = f"""
     SELECT
         run,
         example,
@@ -99,6 +99,8 @@ def _forgetting(history: str) -> str:
 _DUCKDB_MEDIAN = "median(last_mistake + 1)"
 _ROWS_MEDIAN = "percentile_cont(0.5) WITHIN GROUP (ORDER BY last_mistake + 1)"
 
+DUCKDB_LEARNING_ORDER = _learning_order(DUCKDB_HISTORY, _DUCKDB_MEDIAN)
+
 _ACCESSIBILITY = """
     SELECT example, count(*) FILTER (WHERE correct)::DOUBLE PRECISION / count(*) AS accessibility
     FROM outcome_row
@@ -149,7 +151,7 @@ EXAMPLE_QUERIES = (
         """,
         rows=_learning_order(_ROWS_HISTORY, _ROWS_MEDIAN),
         duckdb=(
-            Form("bit masks", _learning_order(_DUCKDB_HISTORY, _DUCKDB_MEDIAN)),
+            Form("bit masks", DUCKDB_LEARNING_ORDER),
             Form("windows", _learning_order(_WINDOW_HISTORY, _DUCKDB_MEDIAN)),
         ),
     ),
@@ -173,7 +175,7 @@ EXAMPLE_QUERIES = (
         """,
         rows=_forgetting(_ROWS_HISTORY),
         duckdb=(
-            Form("bit masks", _forgetting(_DUCKDB_HISTORY)),
+            Form("bit masks", _forgetting(DUCKDB_HISTORY)),
             Form("windows", _forgetting(_WINDOW_HISTORY)),
         ),
     ),
