@@ -115,11 +115,6 @@ def scan_of(node: dict[str, Any]) -> Scan:
     return Scan(node["Relation Name"], node["Node Type"], rows)
 
 
-def server_version(connection: Connection) -> int:
-    version: tuple[int, ...] = connection.dialect.server_version_info  # type: ignore[assignment]
-    return version[0]
-
-
 def rows_of(connection: Connection, table: str, ensemble: str) -> int:
     query = text(
         f"SELECT count(*) FROM {table} JOIN run ON run.id = run_id "
@@ -141,10 +136,6 @@ def test_other_ensembles_are_most_of_what_is_stored(connection: Connection) -> N
 def test_a_view_reads_no_blocks_of_other_ensembles(connection: Connection, view: str) -> None:
     found = scans(connection, f"SELECT * FROM {view} WHERE ensemble = 'asked'")
     assert found
-    if view in PAIRS and server_version(connection) >= 18:
-        # It skips along the key to look blocks up by block and evaluation, for all runs of the
-        # store, while that is cheap: docs/design.md, "Known limits".
-        pytest.xfail("PostgreSQL 18 looks up the second run's block without its run")
     for scan in found:
         own = rows_of(connection, scan.table, "asked")
         assert scan.rows <= own * READERS.get(view, 1), f"{scan}; the ensemble has {own}"

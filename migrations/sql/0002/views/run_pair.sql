@@ -26,8 +26,18 @@ INNER JOIN counted_run AS other
         AND one.ensemble = other.ensemble
         AND one.run_id < other.run_id
 INNER JOIN outcome_block AS a ON one.run_id = a.run_id
-INNER JOIN outcome_block AS b
-    ON other.run_id = b.run_id AND a.block = b.block AND a.evaluation = b.evaluation
+-- Looked up by its whole key: a join would be free to read that evaluation of all ensembles.
+CROSS JOIN
+    LATERAL (
+        SELECT twin.correct
+        FROM outcome_block AS twin
+        WHERE
+            twin.run_id = other.run_id
+            AND twin.block = a.block
+            AND twin.evaluation = a.evaluation
+        ORDER BY twin.evaluation
+        LIMIT 1
+    ) AS b
 INNER JOIN block ON one.dataset_id = block.dataset_id AND a.block = block.block
 GROUP BY
     one.ensemble,
