@@ -16,7 +16,6 @@ from sqlalchemy import (
     Connection,
     and_,
     case,
-    delete,
     exists,
     func,
     or_,
@@ -199,11 +198,10 @@ def begin(
     new = dict(provenance)
     deleted = 0
     if earlier is not None and (decisive(earlier) != decisive(new) or new["device"] != "cpu"):
-        stale = and_(
-            Evaluation.run_id == claim.run_id,
-            Evaluation.evaluation > (-1 if resumed is None else resumed),
-        )
-        deleted = connection.execute(delete(Evaluation).where(stale)).rowcount
+        last_kept = -1 if resumed is None else resumed
+        # By a function of the schema: workers have no right to delete.
+        forgotten = func.forget_evaluations(claim.run_id, claim.attempt, last_kept)
+        deleted = connection.scalar(select(forgotten)) or 0
     connection.execute(update(Run).where(_held(claim)).values(provenance=new))
     if resumed is not None:
         detail = {"evaluation": resumed, "deleted": deleted}

@@ -39,6 +39,11 @@ class Settings(BaseSettings):
         default=None,
         description="postgresql://user:password@host:port/database; embedded if unset.",
     )
+    reader_database_url: SecretStr | None = Field(
+        default=None,
+        description="The same database as a role that only reads: for reports and samplers; as "
+        "database_url if unset.",
+    )
     broker_url: SecretStr | None = Field(
         default=None, description="redis://:password@host:port/number; embedded if unset."
     )

@@ -18,6 +18,13 @@ def test_one_command_on_an_empty_home(home: Path, tmp_path: Path) -> None:
         assert "in order" in tracker("db", "check")
         assert tracker("db", "url").startswith("postgresql://tracker@/tracker?host=")
         assert "digits-mlp-tiny-3epochs" in tracker("list")
+        for _ in range(2):
+            asked = tracker("psql", "--reader", "-c", "SELECT current_user, count(*) FROM run")
+            assert "tracker_reader |     2" in asked
+        assert "denied" in tracker.run("psql", "--reader", "-c", "DELETE FROM run").stderr
+        created = tracker.run("psql", "--reader", "-c", "CREATE TABLE mine (x int)")
+        assert "read-only transaction" in created.stderr
+        assert "brought up to date" in tracker("db", "roles")
     finally:
         stopped = tracker("down")
     assert "stopped" in stopped

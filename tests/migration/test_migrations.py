@@ -83,6 +83,9 @@ OF_STORED = {
 }
 """Functions that read views: the same for the same within one statement."""
 
+WRITING = {"forget_evaluations", "forget_summaries"}
+"""Functions that delete: with the owner's rights, and only for those who were given them."""
+
 
 def test_functions_give_the_same_for_the_same_in_any_process(engine: Engine) -> None:
     """Or the planner would not inline them, nor hand them to parallel workers."""
@@ -94,8 +97,26 @@ def test_functions_give_the_same_for_the_same_in_any_process(engine: Engine) -> 
         rows = connection.execute(query).all()
     assert len(rows) == (defined("FUNCTION") + defined("AGGREGATE")).total()
     for name, volatility, parallel in rows:
+        if name in WRITING:
+            assert (volatility, parallel) == ("v", "u"), name
+            continue
         expected = "s" if name in OF_STORED else "i"
         assert (volatility, parallel) == (expected, "s"), name
+
+
+def test_functions_with_the_owners_rights_are_closed_to_others(engine: Engine) -> None:
+    """And look names up in the schema alone, never in a caller's temporary tables."""
+    query = text(
+        "SELECT proname, proacl::text, proconfig FROM pg_proc "
+        "WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(query).all()
+    assert {row.proname for row in rows} == WRITING
+    for row in rows:
+        assert row.proconfig == ["search_path=public, pg_temp"]
+        assert "{=" not in row.proacl
+        assert ",=" not in row.proacl
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -7,29 +7,33 @@ import sys
 from typing import Annotated
 
 import typer
+from sqlalchemy import URL
 
 from tracker.cli.output import out
-from tracker.cli.session import open_engine
-from tracker.db.engine import SESSION_OPTIONS, database_url, unchecked_engine
+from tracker.cli import roles
+from tracker.cli.session import open_engine, open_reader
+from tracker.db.engine import SESSION_OPTIONS, database_url, reader_url, unchecked_engine
 from tracker.db.migrate import HEAD, current_revision, ensure_current
 from tracker.db.migrate import upgrade as migrate
+from tracker.db.roles import DEFAULT_PREFIX, find_roles, make_roles
 from tracker.embedded import EmbeddedServers
-from tracker.errors import TrackerError
-from tracker.settings import get_settings
+from tracker.errors import TrackerError, UsageError
+from tracker.settings import Settings, get_settings
 
-app = typer.Typer(no_args_is_help=True, help="The database: migrations and address.")
+app = typer.Typer(no_args_is_help=True, help="The database: migrations, roles and address.")
+app.command("roles")(roles.roles)
 
 
 def psql(
     command: Annotated[
         str | None, typer.Option("-c", "--command", help="Run this SQL and leave.")
     ] = None,
+    reader: Annotated[bool, typer.Option("--reader", help="As the role that only reads.")] = False,
 ) -> None:
     """Open psql on the database, or run one command."""
     settings = get_settings()
-    open_engine(settings)
+    url = _reader(settings) if reader else _owner(settings)
     program = shutil.which("psql") or str(EmbeddedServers(settings.home).bin_folder / "psql")
-    url = database_url(settings)
     arguments = [program, url.set(drivername="postgresql", password=None).render_as_string()]
     if command is not None:
         arguments += ["-v", "ON_ERROR_STOP=1", "-c", command]
@@ -45,6 +49,26 @@ def psql(
                 raise typer.Exit(process.wait())
             except KeyboardInterrupt:
                 continue
+
+
+def _owner(settings: Settings) -> URL:
+    open_engine(settings)
+    return database_url(settings)
+
+
+def _reader(settings: Settings) -> URL:
+    if settings.reader_database_url is not None:
+        open_reader(settings)
+        return reader_url(settings)
+    engine = open_engine(settings)
+    if settings.database_url is not None:
+        raise UsageError(
+            "--reader needs TRACKER_READER_DATABASE_URL: `tracker db roles` makes the role and "
+            "says what to set"
+        )
+    with engine.begin() as connection:
+        found = find_roles(connection) or make_roles(connection, DEFAULT_PREFIX, {})[0]
+    return database_url(settings).set(username=found.reader)
 
 
 @app.command()

@@ -101,11 +101,18 @@ def _report(error: Exception, code: int) -> int:
     message = error.format_message() if isinstance(error, TyperException) else str(error)
     if not isinstance(error, TyperException | TrackerError):
         first_line = message.strip().partition("\n")[0]
-        message = f"{type(error).__name__}: {first_line} (`tracker --debug ...` shows where)"
+        message = f"{type(error).__name__}: {first_line} ({_next_step(error)})"
     # Typer ends a bare `tracker db` with an empty message, after printing the help.
     if message:
         print(f"tracker: {' '.join(message.split())}{_given(error)}", file=sys.stderr)
     return code
+
+
+def _next_step(error: Exception) -> str:
+    """What to do about an error that the code did not expect."""
+    if getattr(getattr(error, "orig", error), "sqlstate", None) == "42501":
+        return "TRACKER_DATABASE_URL names a role without this right: `tracker db roles` lists them"
+    return "`tracker --debug ...` shows where"
 
 
 def _given(error: Exception) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from tracker.cli import output
-from tracker.cli.session import open_engine
+from tracker.cli.session import open_reader
 from tracker.errors import UsageError, choice_error
 from tracker.exports import csv_text, json_lines, parquet
 from tracker.exports.query import Query, count_rows, query_rows
@@ -87,7 +87,7 @@ def query(
         order_by=_names(order_by),
         limit=limit,
     )
-    with snapshot(open_engine()) as connection:
+    with snapshot(open_reader()) as connection:
         if form == TABLE:
             _print_table(connection, asked)
             return

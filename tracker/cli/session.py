@@ -3,7 +3,7 @@
 from sqlalchemy import Engine
 
 from tracker.cli.output import note
-from tracker.db import get_engine
+from tracker.db import get_engine, get_reader_engine
 from tracker.embedded import EmbeddedServers
 from tracker.settings import Settings, get_settings
 
@@ -23,3 +23,11 @@ def open_engine(settings: Settings | None = None) -> Engine:
         if len(embedded) == 1:
             note(f"the {embedded[0]} is the embedded one: only workers on this machine reach it")
     return get_engine(settings)
+
+
+def open_reader(settings: Settings | None = None) -> Engine:
+    """The engine of `tracker.db.get_reader_engine`, for commands that only ask."""
+    settings = settings or get_settings()
+    if settings.reader_database_url is None:
+        return open_engine(settings)
+    return get_reader_engine(settings)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tracker.cli import output
 from tracker.cli.output import number, percent, print_table, table, thin
-from tracker.cli.session import open_engine
+from tracker.cli.session import open_reader
 from tracker.errors import choice_error
 from tracker.reports import AccuracyRow, ExampleScore, Summary, snapshot, summarize
 from tracker.reports import list_ensembles as read_ensembles
@@ -39,7 +39,7 @@ def show(
     ] = False,
 ) -> None:
     """Summarize what an ensemble has learned: accuracy, learning order, forgetting, difficulty."""
-    summary = summarize(open_engine(), ensemble, split)
+    summary = summarize(open_reader(), ensemble, split)
     if json:
         output.print_json(summary)
         return
@@ -63,7 +63,7 @@ def plot(
 
     path = Path(f"{kind}.png") if out is None else out
     plots.check_format(path)
-    plots.save(plots.PLOTS[kind](open_engine(), ensemble, split), path)
+    plots.save(plots.PLOTS[kind](open_reader(), ensemble, split), path)
     output.out.print(f"wrote {path}")
 
 
@@ -71,7 +71,7 @@ def list_ensembles(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the ensembles, the newest first."""
-    with snapshot(open_engine()) as connection:
+    with snapshot(open_reader()) as connection:
         ensembles = read_ensembles(connection)
     if json:
         output.print_json(ensembles)

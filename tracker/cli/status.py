@@ -12,7 +12,7 @@ from rich.text import Text
 from sqlalchemy import Connection, Engine, select
 
 from tracker.cli.output import out, print_json, table
-from tracker.cli.session import open_engine
+from tracker.cli.session import open_engine, open_reader
 from tracker.db.models import Run
 from tracker.ensembles import get_ensemble_id
 from tracker.errors import UsageError
@@ -40,7 +40,7 @@ def status(
         raise UsageError(f"--limit must be at least 1, got {limit}")
     if watch and not out.is_terminal:
         raise UsageError("--watch redraws a terminal, and this is none: leave it out")
-    engine = open_engine()
+    engine = open_reader()
     if json:
         ensembles, running, failed = _read(engine, limit)
         print_json({"ensembles": ensembles, "running": running, "failed": failed})

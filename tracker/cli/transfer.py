@@ -11,7 +11,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tracker.cli import output
-from tracker.cli.session import open_engine
+from tracker.cli.session import open_reader
 from tracker.errors import UsageError, choice_error
 from tracker.exports import DEFAULT_TABLE, FORMATS, TEXT_FORMATS
 from tracker.exports import export as write_table
@@ -51,7 +51,7 @@ def export(
     path = None if out == STANDARD_OUTPUT else Path(out or f"{ensemble}-{table}.{form}")
     if path is not None and out is not None:
         check_target(path, force=force)
-    engine = open_engine()
+    engine = open_reader()
     with _progress() as (begin, advance):
         if path is None:
             file: BinaryIO = sys.stdout.buffer

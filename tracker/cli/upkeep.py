@@ -7,7 +7,7 @@ import typer
 
 from tracker.cli import output
 from tracker.cli.output import counted
-from tracker.cli.session import open_engine
+from tracker.cli.session import open_engine, open_reader
 from tracker.deletion import (
     Contents,
     check_idle,
@@ -85,7 +85,7 @@ def verify(
     """
     if limit < 1:
         raise UsageError(f"--limit must be at least 1, got {limit}")
-    found = check_ensemble(open_engine(), ensemble, limit)
+    found = check_ensemble(open_reader(), ensemble, limit)
     if json:
         output.print_json(found)
     else:

@@ -174,7 +174,7 @@ def read_scores(
     split
         Split of the ensemble's dataset.
     engine
-        Database; the configured one if not given.
+        Database; the configured one, read as the reader where there is one, if not given.
 
     Returns
     -------
@@ -292,6 +292,6 @@ def _not_found(connection: "Connection", ensemble: str, split: str) -> UsageErro
 def _engine(engine: "Engine | None") -> "Engine":
     if engine is not None:
         return engine
-    from tracker.db import get_engine
+    from tracker.db import get_reader_engine
 
-    return get_engine()
+    return get_reader_engine()

@@ -1,5 +1,5 @@
-"""The database: models, connections, migrations, embedded servers."""
+"""The database: models, connections, migrations, roles, embedded servers."""
 
-from tracker.db.engine import get_engine
+from tracker.db.engine import get_engine, get_reader_engine
 
-__all__ = ["get_engine"]
+__all__ = ["get_engine", "get_reader_engine"]

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from pydantic import SecretStr
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
@@ -34,8 +35,19 @@ def database_url(settings: Settings) -> URL:
     """
     if settings.database_url is None:
         return make_url(EmbeddedServers(settings.home).addresses.database_url)
+    return _read_url(settings.database_url, "TRACKER_DATABASE_URL")
+
+
+def reader_url(settings: Settings) -> URL:
+    """Address for those who only read: TRACKER_READER_DATABASE_URL, else `database_url`."""
+    if settings.reader_database_url is None:
+        return database_url(settings)
+    return _read_url(settings.reader_database_url, "TRACKER_READER_DATABASE_URL")
+
+
+def _read_url(secret: SecretStr, variable: str) -> URL:
     try:
-        url = make_url(settings.database_url.get_secret_value())
+        url = make_url(secret.get_secret_value())
         readable = url.drivername in ("postgresql", "postgres", "postgresql+psycopg")
         readable = readable and bool(url.database) and not set("@/#") & set(url.host or "")
     except (ArgumentError, ValueError):
@@ -43,7 +55,7 @@ def database_url(settings: Settings) -> URL:
     if not readable:
         # No part of it is repeated: what looks like a host may be half of a password.
         raise UsageError(
-            "TRACKER_DATABASE_URL must read postgresql://user:password@host:port/database, with "
+            f"{variable} must read postgresql://user:password@host:port/database, with "
             "special characters of the password percent-encoded (@ is %40)"
         )
     password = url.query.get("password")
@@ -118,3 +130,21 @@ def get_engine(settings: Settings | None = None) -> Engine:
         If a configured database is at another revision than this code.
     """
     return _engine(settings or get_settings())
+
+
+@cache
+def _reader_engine(settings: Settings) -> Engine:
+    engine = make_engine(reader_url(settings))
+    ensure_current(engine, migrate=False)
+    return engine
+
+
+def get_reader_engine(settings: Settings | None = None) -> Engine:
+    """The engine of those who only read: `get_engine`'s, unless a reader is configured.
+
+    Raises as `get_engine` does.
+    """
+    settings = settings or get_settings()
+    if settings.reader_database_url is None:
+        return get_engine(settings)
+    return _reader_engine(settings)

@@ -9,7 +9,7 @@ from tracker.errors import SchemaMismatchError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0007"
+HEAD = "0008"
 """Newest revision; a constant so that commands need not load the migrations. Tested."""
 
 # Any 64-bit number does, as long as every version of tracker uses the same one.
@@ -43,14 +43,25 @@ def current_revision(engine: Engine) -> str | None:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Migrate to `revision` in one transaction; two at once wait for each other."""
+    """Migrate to `revision` in one transaction; two at once wait for each other.
+
+    Where there are roles (`tracker.db.roles`), what is new belongs to the owner, and each gets its
+    rights on it.
+    """
     from alembic import command
+
+    from tracker.db import roles
 
     config = _config()
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        found = roles.find_roles(connection)
+        if found is not None:
+            roles.clear_reading(connection, found)
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
+        if found is not None:
+            roles.grant(connection, found)
 
 
 def ensure_current(engine: Engine, *, migrate: bool) -> None:

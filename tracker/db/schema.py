@@ -48,6 +48,8 @@ FUNCTIONS = (
     "rows_mean",
     "rows_deviation",
     "label_error_score",
+    "forget_evaluations",
+    "forget_summaries",
 )
 
 VIEWS = (

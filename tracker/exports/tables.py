@@ -40,7 +40,7 @@ _VIEWS = text(
     INNER JOIN pg_attribute ON pg_class.oid = pg_attribute.attrelid
     WHERE
         pg_class.relkind IN ('v', 'm')
-        AND pg_class.relnamespace = current_schema()::REGNAMESPACE
+        AND pg_class.relnamespace = 'public'::REGNAMESPACE
         AND pg_attribute.attnum > 0
         AND NOT pg_attribute.attisdropped
     ORDER BY pg_class.relname, pg_attribute.attnum
