@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from sqlalchemy import URL
 
-from tracker.cli.output import out
 from tracker.cli import roles
+from tracker.cli.output import out
 from tracker.cli.session import open_engine, open_reader
 from tracker.db.engine import SESSION_OPTIONS, database_url, reader_url, unchecked_engine
 from tracker.db.migrate import HEAD, current_revision, ensure_current

@@ -34,6 +34,7 @@ INSERTED = (
     "outcome_block",
     "signal_block",
     "signal_summary",
+    "output_block",
     "probed_evaluation",
     "depth_block",
     "probe_vote_block",
