@@ -11,7 +11,11 @@ revision = "0008"
 down_revision = "0007"
 
 # Frozen.
-SCRIPTS = ("functions/forget_evaluations", "functions/forget_summaries")
+SCRIPTS = (
+    "functions/forget_evaluations",
+    "functions/forget_held_out",
+    "functions/forget_summaries",
+)
 # End of frozen.
 
 
@@ -21,4 +25,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP FUNCTION forget_evaluations(INTEGER, INTEGER, INTEGER)")
+    op.execute("DROP FUNCTION forget_held_out(INTEGER)")
     op.execute("DROP FUNCTION forget_summaries(INTEGER, TEXT[])")

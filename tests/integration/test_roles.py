@@ -23,11 +23,12 @@ from tracker.db.schema import FUNCTIONS, VIEWS, sql_text
 from tracker.deletion import delete_ensemble, give_back_space
 from tracker.ensembles import enqueue_runs
 from tracker.errors import TrackerError, UsageError
+from tracker.holdout import parse_holdout
 from tracker.recipes import get_architecture
 from tracker.registry import register_dataset
 from tracker.runs import mark_sent, open_runs, reap, release, unsent_runs
 from tracker.settings import Settings
-from tracker.specs import EnsembleSpec, Recording, Span
+from tracker.specs import EnsembleSpec, Probing, Recording, Span
 from workers.task import work
 
 TABLES = sorted(Base.metadata.tables)
@@ -83,7 +84,10 @@ SPEC = EnsembleSpec(
     examples=50,
     arch="mlp-tiny",
     recipe=get_architecture("mlp-tiny").stock.model_copy(update={"length": Span(2, "epoch")}),
-    recording=Recording(signals=("loss",)),
+    # All that a worker can write.
+    recording=Recording(signals=("loss",), outputs=True),
+    split=parse_holdout("90:10"),
+    probe=Probing(votes=True),
 )
 
 
@@ -197,7 +201,11 @@ def test_the_readers_sessions_are_read_only_and_end(roled: Roled) -> None:
 
 
 def test_only_the_writer_calls_what_deletes(roled: Roled) -> None:
-    for call in ("forget_evaluations(1, 1, -1)", "forget_summaries(1, '{margin}')"):
+    for call in (
+        "forget_evaluations(1, 1, -1)",
+        "forget_held_out(1)",
+        "forget_summaries(1, '{margin}')",
+    ):
         assert refusal(roled.writer, f"SELECT {call}") == ""
         with roled.reader.connect() as connection:
             connection.execute(text("SET TRANSACTION READ WRITE"))
@@ -251,6 +259,15 @@ def test_a_worker_trains_a_whole_ensemble_as_the_writer(
             {"run": runs[0]},
         )
     assert work(roled.writer, settings, runs[0], "here:1") == "complete"
+    with roled.writer.connect() as connection:
+        empty = [
+            table
+            for table in INSERTED
+            if not connection.scalar(
+                text(f"SELECT count(*) FROM {table} WHERE run_id = :run"), {"run": runs[0]}
+            )
+        ]
+    assert empty == []
     with roled.reader.connect() as connection:
         outcomes = connection.scalar(
             text("SELECT count(*) FROM outcome WHERE run_id = ANY(:runs)"), {"runs": list(runs)}

@@ -83,7 +83,7 @@ OF_STORED = {
 }
 """Functions that read views: the same for the same within one statement."""
 
-WRITING = {"forget_evaluations", "forget_summaries"}
+WRITING = {"forget_evaluations", "forget_held_out", "forget_summaries"}
 """Functions that delete: with the owner's rights, and only for those who were given them."""
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tracker.cli import output
 from tracker.cli.output import counted, number, print_table, thin
-from tracker.cli.session import open_engine
+from tracker.cli.session import open_reader
 from tracker.reports import Comparison, EnsembleInfo, Kappas, MatchedPair
 from tracker.reports import compare as compare_ensembles
 from tracker.specs import EnsembleSpec
@@ -30,7 +30,7 @@ def compare(
     Each learns at its own pace, so they are compared where they are equally accurate, within 1
     percentage point.
     """
-    found = compare_ensembles(open_engine(), a, b, split)
+    found = compare_ensembles(open_reader(), a, b, split)
     if json:
         output.print_json(found)
         return

@@ -35,6 +35,7 @@ INSERTED = (
     "signal_block",
     "signal_summary",
     "output_block",
+    "run_block",
     "probed_evaluation",
     "depth_block",
     "probe_vote_block",
@@ -63,6 +64,7 @@ UPDATED = {
 
 CALLED = (
     "forget_evaluations(INTEGER, INTEGER, INTEGER)",
+    "forget_held_out(INTEGER)",
     "forget_summaries(INTEGER, TEXT[])",
 )
 """Functions through which workers delete what their own attempt replaces."""
