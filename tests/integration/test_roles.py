@@ -32,7 +32,10 @@ from tracker.specs import EnsembleSpec, Probing, Recording, Span
 from workers.task import work
 
 TABLES = sorted(Base.metadata.tables)
-FILLED_BY_THE_OWNER = {"dataset", "split", "block", "example", "ensemble", "run", "score_block"}
+FILLED_BY_THE_OWNER = {
+    *("dataset", "split", "block", "example", "ensemble", "run", "score_block"),
+    *("curriculum", "curriculum_epoch", "curriculum_snapshot"),
+}
 NOT_PERMITTED = "42501"
 READ_ONLY = "25006"
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from tracker.cli import output
 from tracker.cli.output import counted, table
-from tracker.cli.session import open_engine
+from tracker.cli.session import open_reader
 from tracker.curriculum.order import Indices
 from tracker.curriculum.records import epochs_of, list_curricula, load_curriculum
 from tracker.curriculum.replay import replay_epoch
@@ -31,7 +31,7 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the recorded curricula, or show one with the epochs that it has begun."""
-    with snapshot(open_engine()) as connection:
+    with snapshot(open_reader()) as connection:
         if name is None:
             _print_list([dict(row._mapping) for row in list_curricula(connection)], json)
             return
@@ -69,7 +69,7 @@ def replay(
         raise choice_error("format", file_format, FORMATS)
     if file_format == "npy" and out is None:
         raise UsageError("--format npy needs --out, a file")
-    with snapshot(open_engine()) as connection:
+    with snapshot(open_reader()) as connection:
         indices = replay_epoch(connection, name, epoch)
     if out is None:
         sys.stdout.write(_text(indices, file_format))
