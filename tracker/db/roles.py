@@ -30,6 +30,7 @@ READER_SETTINGS = (
 """What the reader's sessions begin with; a session may choose otherwise (SET)."""
 
 INSERTED = (
+    "run_event",
     "evaluation",
     "outcome_block",
     "signal_block",
@@ -53,6 +54,7 @@ UPDATED = {
         "started_at",
         "heartbeat_at",
         "finished_at",
+        "retry_at",
         "worker",
         "step",
         "examples_per_second",

@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Text, cast, exists, func, select
+from sqlalchemy import Connection, Text, cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from tracker.db.models import Evaluation, OutcomeBlock, SignalBlock
