@@ -110,6 +110,8 @@ def _print(found: Verification) -> None:
         checked += f", {counted(found.signal_blocks, 'block')} of signals"
     if found.output_blocks:
         checked += f", {counted(found.output_blocks, 'block')} of outputs"
+    if found.depth_blocks:
+        checked += f", {counted(found.depth_blocks, 'block')} of prediction depths"
     wrong = counted(found.problem_count, "problem") if found.problem_count else "nothing is wrong"
     output.out.print(f"{found.ensemble}: {checked} checked, {wrong}")
     if found.unchecked:

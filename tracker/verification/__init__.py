@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Row, func, select, text
 from tracker.db.models import (
     Block,
     Dataset,
+    DepthBlock,
     Ensemble,
     Evaluation,
     OutputBlock,
@@ -32,6 +33,7 @@ from tracker.reports.subject import snapshot
 from tracker.sources import covered_layout, imported_from
 from tracker.verification.blocks import BlockChecker
 from tracker.verification.outputs import check_outputs, check_scores
+from tracker.verification.probes import check_probes, expected_probes
 from tracker.verification.problems import Problem, Verification, listed
 from tracker.verification.signals import check_signals, expected_signals
 
@@ -124,6 +126,12 @@ def _check(connection: Connection, ensemble: AnyRow, found: Verification) -> Ite
             connection, run.id, layout, dataset.num_classes, wanted=wanted
         ):
             yield Problem(run.seed, evaluation, block, what)
+        final = first + ensemble.evaluations - 1 if complete else None
+        probed = expected_probes(ensemble.spec, checksums, final)
+        for evaluation, block, what in check_probes(
+            connection, run.id, layout, dataset.num_classes, probed, final
+        ):
+            yield Problem(run.seed, evaluation, block, what)
     for block, what in check_scores(connection, ensemble.id, layout):
         yield Problem(None, None, block, what)
     if imported and most < ensemble.evaluations:
@@ -164,6 +172,9 @@ def _count(
         found.unchecked[run.seed] = unchecked
     found.signal_blocks += (
         connection.scalar(select(func.count()).where(SignalBlock.run_id == run.id)) or 0
+    )
+    found.depth_blocks += (
+        connection.scalar(select(func.count()).where(DepthBlock.run_id == run.id)) or 0
     )
     found.output_blocks += (
         connection.scalar(select(func.count()).where(OutputBlock.run_id == run.id)) or 0

@@ -32,6 +32,7 @@ class Verification:
     outcomes: int = 0
     signal_blocks: int = 0
     output_blocks: int = 0
+    depth_blocks: int = 0
     unchecked: dict[int, int] = field(default_factory=dict)
     """Evaluations without a checksum, by seed: an older tracker has recorded them."""
     problems: list[Problem] = field(default_factory=list)
