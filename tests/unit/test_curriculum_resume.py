@@ -195,6 +195,18 @@ def test_a_state_survives_torchs_files() -> None:
     assert list(resumed) == list(stopped)
 
 
+def test_scores_that_change_under_the_sampler_change_nothing() -> None:
+    losses = np.zeros(N)
+    sampler = sampler_of(scores=losses, easy="low")
+    before = sampler.state_dict()["examples"]
+    losses[:] = np.arange(N)
+    sampler.update(losses)
+    sampler.set_epoch(1)
+    losses[:] = 0
+    assert np.array_equal(sampler.ranking, np.arange(N))
+    assert sampler.state_dict()["examples"] != before
+
+
 def test_a_state_of_something_else_is_refused() -> None:
     state = sampler_of().state_dict()
     for other, message in (
@@ -261,6 +273,8 @@ def test_who_records_is_told_once_and_at_every_epoch() -> None:
     [(curriculum, examples, source)] = told.begun
     assert curriculum == sampler.curriculum
     assert source == Source()
+    iter(sampler)
+    assert not told.epochs, "nobody has taken anything"
     list(sampler)
     sampler.update(np.full(N, 7.0))
     sampler.set_epoch(3)

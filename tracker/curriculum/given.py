@@ -20,7 +20,7 @@ DIFFICULTY_TYPES = (
 
 
 def numbers(what: str, values: Any, size: int) -> Floats:
-    """One number for each of `size` examples, float64 [N]; also from a tensor.
+    """One number for each of `size` examples, float64 [N], a copy; also from a tensor.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def numbers(what: str, values: Any, size: int) -> Floats:
     if hasattr(values, "detach"):
         values = values.detach().double().cpu().numpy()
     try:
-        found = np.asarray(values, dtype=np.float64)
+        found = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{what} must be numbers: {error}") from None
     if found.shape != (size,):

@@ -70,7 +70,8 @@ class Ranking:
     indices: Indices
     """int64 [M], each once."""
     weights: Floats | None
-    """float64 [M], all positive, in this order; None if all alike."""
+    """float64 [M], all positive, in this order; None if all alike. Cumulative where examples are
+    drawn with replacement, since pools are beginnings of the ranking."""
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -127,8 +128,10 @@ def make_ranking(curriculum: Curriculum, examples: Examples) -> Ranking:
         if examples.labels is None:
             raise UsageError("balance=True needs the labels of the examples")
         indices = round_robin(indices, examples.labels)
-    weights = None if curriculum.sampling == "shuffle" else examples.weights
-    return Ranking(indices, None if weights is None else weights[indices])
+    if examples.weights is None or curriculum.sampling == "shuffle":
+        return Ranking(indices, None)
+    weights = examples.weights[indices]
+    return Ranking(indices, np.cumsum(weights) if curriculum.sampling == "replacement" else weights)
 
 
 def plan_epoch(

@@ -1,8 +1,9 @@
 """The epochs of a curriculum, handed out to one of several ranks, stopped and gone on with."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,14 @@ from torch.utils.data import Sampler
 from tracker.curriculum.given import scores_of
 from tracker.curriculum.options import Prepared
 from tracker.curriculum.order import BLIND, Floats
-from tracker.curriculum.plan import epoch_length, epoch_segments, make_ranking, plan_epoch
+from tracker.curriculum.plan import (
+    EpochPlan,
+    Examples,
+    epoch_length,
+    epoch_segments,
+    make_ranking,
+    plan_epoch,
+)
 from tracker.curriculum.ranks import Ranks
 from tracker.curriculum.scores import Question, ask
 from tracker.curriculum.shards import shard, shard_length
@@ -104,10 +112,7 @@ class PlannedSampler(Sampler[Any]):
 
     def __len__(self) -> int:
         """Number of examples, or batches, of the current epoch on this rank."""
-        count = shard_length(self._epoch_length, self.num_replicas, drop_last=self.drop_last)
-        if self.batch_size is None:
-            return count
-        return shard_length(count, self.batch_size, drop_last=self.drop_last)
+        return self._share(epoch_length(self.curriculum, len(self._ranking), self.epoch))
 
     def __iter__(self) -> Iterator[Any]:
         """The current epoch's indices on this rank, from where a loaded state left off."""
@@ -115,12 +120,12 @@ class PlannedSampler(Sampler[Any]):
         if begin == 0:
             self._take_up_pending()
         plan = plan_epoch(self.curriculum, self._examples, self.epoch, self._ranking)
-        self._tell(lambda record: record.epoch(self.epoch, plan, self._examples))
         rest = shard(
             plan.indices, self.rank, self.num_replicas, drop_last=self.drop_last, position=begin
         )
         self._begun_at = begin
-        self._walk = Walk(rest, self.batch_size, drop_last=self.drop_last)
+        told = partial(self._tell, self.epoch, plan, self._examples)
+        self._walk = Walk(rest, self.batch_size, drop_last=self.drop_last, begin=told)
         return iter(self._walk)
 
     def set_epoch(self, epoch: int) -> None:
@@ -154,7 +159,7 @@ class PlannedSampler(Sampler[Any]):
         found = self._ranks.from_first(lambda: scores_of(scores, len(self._examples)))
         # Errors here rather than at the next epoch.
         make_ranking(self.curriculum, replace(self._examples, scores=found))
-        self._pending, self._own_scores = found.copy(), False
+        self._pending, self._own_scores = found, False
 
     def state_dict(self, examples: int | None = None) -> dict[str, Any]:
         """Where the sampler is, to go on from there in the middle of an epoch.
@@ -206,14 +211,16 @@ class PlannedSampler(Sampler[Any]):
         if not ahead:
             self.epoch, self._begun_at = state.epoch, state.position
 
-    @property
-    def _epoch_length(self) -> int:
-        return epoch_length(self.curriculum, len(self._ranking), self.epoch)
+    def _share(self, count: int) -> int:
+        """Number of examples, or batches, of this rank where all together have `count` examples."""
+        own = shard_length(count, self.num_replicas, drop_last=self.drop_last)
+        if self.batch_size is None:
+            return own
+        return shard_length(own, self.batch_size, drop_last=self.drop_last)
 
     def _is_done(self, state: State) -> bool:
         whole = epoch_length(self.curriculum, len(self._ranking), state.epoch)
-        left = max(whole - state.position, 0)
-        return shard_length(left, self.num_replicas, drop_last=self.drop_last) == 0
+        return self._share(max(whole - state.position, 0)) == 0
 
     def _take_up_pending(self) -> None:
         if self._pending is not None:
@@ -242,14 +249,14 @@ class PlannedSampler(Sampler[Any]):
         elif self.rank == 0:
             _warn(f"epoch {self.epoch} keeps the scores of before: {reason}")
 
-    def _tell(self, what: Callable[[Recorder], None]) -> None:
-        """Tell the recorder; training goes on if it fails."""
+    def _tell(self, epoch: int, plan: EpochPlan, examples: Examples) -> None:
+        """Tell the recorder that an epoch begins; training goes on if it fails."""
         if self._record is None:
             return
         try:
-            what(self._record)
+            self._record.epoch(epoch, plan, examples)
         except (TrackerError, SQLAlchemyError, OSError) as error:
-            _warn(f"epoch {self.epoch} is not recorded: {_one_line(error)}")
+            _warn(f"epoch {epoch} is not recorded: {_one_line(error)}")
 
 
 def _one_line(error: BaseException) -> str:

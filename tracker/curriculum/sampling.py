@@ -28,12 +28,14 @@ def shuffle(
 
 
 def replacement(
-    pool: Indices, weights: Floats | None, count: int, generator: np.random.Generator
+    pool: Indices, bounds: Floats | None, count: int, generator: np.random.Generator
 ) -> Indices:
-    """`count` independent draws, each example with probability proportional to its weight."""
-    if weights is None:
+    """`count` independent draws, each example with probability proportional to its weight.
+
+    `bounds` are the weights' cumulative sums.
+    """
+    if bounds is None:
         return pool[generator.integers(len(pool), size=count)]
-    bounds = np.cumsum(weights)
     # Uniform numbers in ascending order are the places of a Poisson process: looking them up in
     # ascending order is several times faster than at random, and so is mixing them afterwards.
     places = np.cumsum(generator.standard_exponential(count + 1))
@@ -66,4 +68,7 @@ SAMPLINGS: dict[str, Draw] = {
     "replacement": replacement,
     "without-replacement": without_replacement,
 }
-"""Name to (pool, weights of its examples, how many, generator) -> indices."""
+"""Name to (pool, weights of its examples, how many, generator) -> indices.
+
+`replacement` takes cumulative weights: see `tracker.curriculum.plan.Ranking`.
+"""

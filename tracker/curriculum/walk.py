@@ -1,6 +1,6 @@
 """Handing out an epoch's indices as fast as a list does, and knowing how far one is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import length_hint
 
 from tracker.curriculum.order import Indices
@@ -20,14 +20,24 @@ class Walk:
         Indices of a batch; None to hand them out singly.
     drop_last
         Leave out the last batch where it is not full.
+    begin
+        Called before the first is handed out: loaders make iterators that they never use.
     """
 
     def __init__(
-        self, indices: Indices, batch_size: int | None = None, *, drop_last: bool = False
+        self,
+        indices: Indices,
+        batch_size: int | None = None,
+        *,
+        drop_last: bool = False,
+        begin: Callable[[], None] = lambda: None,
     ) -> None:
-        self._indices = indices
         self._size = batch_size
-        self._drop_last = drop_last
+        self._end = len(indices)
+        if batch_size is not None and drop_last:
+            self._end -= self._end % batch_size
+        self._indices = indices
+        self._begin = begin
         self._given = 0
         self._open: Iterator[int] = iter(())
 
@@ -41,18 +51,19 @@ class Walk:
         return self._given - length_hint(self._open)
 
     def _singly(self) -> Iterator[int]:
-        for begin in range(0, len(self._indices), CHUNK):
+        for start in range(0, self._end, CHUNK):
             # Python integers: datasets may not take NumPy's.
-            chunk = self._indices[begin : begin + CHUNK].tolist()
+            chunk = self._next(start, CHUNK)
             self._open = iter(chunk)
-            self._given += len(chunk)
             yield from self._open
 
     def _in_batches(self, size: int) -> Iterator[list[int]]:
-        end = len(self._indices)
-        if self._drop_last:
-            end -= end % size
-        for begin in range(0, end, size):
-            batch = self._indices[begin : begin + size].tolist()
-            self._given += len(batch)
-            yield batch
+        for start in range(0, self._end, size):
+            yield self._next(start, size)
+
+    def _next(self, start: int, count: int) -> list[int]:
+        if start == 0:
+            self._begin()
+        found: list[int] = self._indices[start : start + count].tolist()
+        self._given += len(found)
+        return found
