@@ -10,17 +10,21 @@ from rich.table import Table
 from rich.text import Text
 
 from tracker.cli import output
+from tracker.cli.curriculum_compare import compare
 from tracker.cli.output import counted, table
 from tracker.cli.session import open_reader
-from tracker.curriculum.order import Indices
+from tracker.curriculum.order import ORDERS, Indices
+from tracker.curriculum.pacing import PACING
 from tracker.curriculum.records import epochs_of, list_curricula, load_curriculum
 from tracker.curriculum.replay import replay_epoch
+from tracker.curriculum.training import CurriculumOptions
 from tracker.errors import UsageError, choice_error
 from tracker.reports import snapshot
 
 FORMATS = ("lines", "json", "npy")
 
 app = typer.Typer(no_args_is_help=True, help="Recorded curricula, replays, previews, comparisons.")
+app.command()(compare)
 
 
 @app.command()
@@ -79,6 +83,55 @@ def replay(
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror or error}") from None
     output.out.print(f"wrote {out}: {len(indices):,} indices, as recorded")
+
+
+@app.command()
+def preview(
+    ensemble: Annotated[str, typer.Argument(help="Ensemble that gives the scores; a,b: the mean.")],
+    order: Annotated[str, typer.Option(help=f"One of {', '.join(ORDERS)}.")] = "easy-first",
+    score: Annotated[
+        str, typer.Option(help="Column of a view that the scores are.")
+    ] = "accessibility",
+    pacing: Annotated[
+        str | None, typer.Option(help=f"How the pool grows: {', '.join(PACING)}.")
+    ] = None,
+    start: Annotated[
+        float | None, typer.Option(help="First share of the examples in the pool.")
+    ] = None,
+    grow: Annotated[
+        float | None, typer.Option(help="Share of training over which the pool grows.")
+    ] = None,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Classes enter the pool in turn.")
+    ] = False,
+    drop_suspected: Annotated[
+        bool,
+        typer.Option("--drop-suspected", help="Leave out what suspected_label_errors names."),
+    ] = False,
+    epochs: Annotated[int, typer.Option(help="Length of training.")] = 30,
+    seed: Annotated[int, typer.Option(help="Seed of the order.")] = 0,
+    out: Annotated[Path, typer.Option(help="File to write, .png, .pdf or .svg.")] = Path(
+        "curriculum.png"
+    ),
+) -> None:
+    """Draw a curriculum before training: pool and classes by epoch, both ends of its order."""
+    options = CurriculumOptions(
+        order,
+        tuple(name.strip() for name in ensemble.split(",")),
+        score=score,
+        pacing=pacing,
+        start=start,
+        grow=grow,
+        balance=balance,
+        drop_suspected=drop_suspected,
+    )
+    options.curriculum(epochs, seed)
+    # Loads matplotlib, which takes a second, and which no other command needs.
+    from tracker import plots
+
+    plots.check_format(out)
+    plots.save(plots.curriculum_preview(open_reader(), options, epochs, seed), out)
+    output.out.print(f"wrote {out}")
 
 
 def _text(indices: Indices, file_format: str) -> str:

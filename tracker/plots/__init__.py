@@ -1,4 +1,4 @@
-"""Pictures of an ensemble: images by learning order, Tp-agreement beside its null model.
+"""Pictures: images by learning order, Tp-agreement beside its null model, a curriculum to come.
 
     from tracker import plots
     plots.save(plots.tp_agreement(engine, "mnist5k-mlp-tiny"), Path("tp-agreement.png"))
@@ -9,15 +9,19 @@ package loads matplotlib.
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 from matplotlib.figure import Figure
 from sqlalchemy import Engine
 
+from tracker.curriculum.plan import make_ranking, plan_epoch
+from tracker.curriculum.training import CurriculumOptions, curriculum_of
 from tracker.datasets import Dataset, is_known, load_named
 from tracker.errors import UsageError
 from tracker.plots.agreement import draw_tp_agreement
 from tracker.plots.canvas import WIDTH, check_format, save
 from tracker.plots.images import draw_learning_order
-from tracker.registry import check_fingerprint
+from tracker.plots.preview import draw_preview
+from tracker.registry import check_fingerprint, get_dataset
 from tracker.reports import (
     EnsembleInfo,
     bimodality_by_evaluation,
@@ -32,7 +36,9 @@ __all__ = [
     "PLOTS",
     "WIDTH",
     "check_format",
+    "curriculum_preview",
     "draw_learning_order",
+    "draw_preview",
     "draw_tp_agreement",
     "learning_order",
     "save",
@@ -66,13 +72,52 @@ def learning_order(engine: Engine, ensemble: str, split: str = "train") -> Figur
     )
 
 
+def curriculum_preview(
+    engine: Engine, options: CurriculumOptions, epochs: int, seed: int = 0
+) -> Figure:
+    """What a training of so many epochs under a curriculum would be shown.
+
+    Raises
+    ------
+    NotFoundError, UsageError, TrackerError, DatasetUnavailableError, DatasetMismatchError
+        As `learning_order`, and as `tracker.curriculum.training.curriculum_of`.
+    """
+    reference = options.ensembles[0]
+    with snapshot(engine) as connection:
+        subject = find_subject(connection, reference, "train")
+        dataset = _pictures(subject.info)
+        check_fingerprint(connection, dataset)
+        dataset_id = get_dataset(connection, subject.info.dataset).id
+    _, examples = curriculum_of(engine, options, dataset_id)
+    curriculum = options.curriculum(epochs, seed)
+    split = dataset.splits["train"]
+    ranking = make_ranking(curriculum, examples)
+    plans = [plan_epoch(curriculum, examples, epoch, ranking) for epoch in range(epochs)]
+    classes = len(dataset.class_names)
+    counts = [np.bincount(split.labels[plan.indices], minlength=classes) for plan in plans]
+    pacing = curriculum.pacing
+    grows = "" if pacing is None else f"pacing {pacing.name}, start {pacing.start}, "
+    if pacing is not None and pacing.grow is not None:
+        grows += f"grow {pacing.grow}, "
+    return draw_preview(
+        np.array([plan.pool for plan in plans]),
+        np.array(counts),
+        split.images,
+        ranking.indices,
+        split.labels,
+        dataset.class_names,
+        title=f"{curriculum.order} on {subject.info.dataset}",
+        subtitle=f"{options.score} of {' + '.join(options.ensembles)}; {grows}seed {seed}",
+    )
+
+
 def _pictures(info: EnsembleInfo) -> Dataset:
     """The dataset of an ensemble, with its pictures."""
     if isinstance(info.spec, EnsembleSpec) or is_known(info.dataset):
         return load_named(info.dataset)
     raise UsageError(
-        f"ensemble {info.ensemble!r} was imported without pictures, which a plot of learning-order "
-        "shows: plot tp-agreement, or ask the view learning_order"
+        f"ensemble {info.ensemble!r} was imported without pictures, which this plot shows: plot "
+        "tp-agreement, or ask the view learning_order"
     )
 
 
