@@ -14,6 +14,7 @@ from tracker.cli import (
     compare,
     curriculum,
     database,
+    doctor,
     enqueue,
     imports,
     query,
@@ -46,6 +47,7 @@ app.command("export")(transfer.export)
 app.command("import")(imports.import_files)
 app.command("verify")(upkeep.verify)
 app.command("delete")(upkeep.delete)
+app.command("doctor")(doctor.doctor)
 app.command("psql")(database.psql)
 app.command("up")(servers.up)
 app.command("down")(servers.down)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Connection, Engine, select
 
-from tracker.cli.output import out, print_json, table
+from tracker.cli.output import note, out, print_json, table
 from tracker.cli.session import open_engine, open_reader
 from tracker.db.models import Run
 from tracker.ensembles import get_ensemble_id
@@ -149,8 +149,10 @@ def retry(
     send_runs(celery, engine, again)
     if again:
         out.print(f"queued {len(again)} again")
+        note("next: `tracker worker` trains them, `tracker status --watch` shows how far they are")
     else:
         out.print(f"nothing to retry: no such run of {ensemble} has failed or was cancelled")
+        note("`tracker status` shows the states of the runs, `tracker doctor` what holds them up")
 
 
 def _chosen(connection: Connection, ensemble: str, seeds: list[int] | None) -> list[int]:

@@ -1,0 +1,41 @@
+"""`tracker doctor`: what stands in the way of training, and what to do about it."""
+
+from typing import Annotated
+
+import typer
+
+from tracker.cli.output import out, print_json
+from tracker.doctor import Finding, examine
+from tracker.errors import choice_error
+from tracker.settings import get_settings
+
+FORMATS = ("text", "json")
+STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+
+
+def doctor(
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Check database, broker, runs, checkpoints, disk, GPU and versions; say what to do next.
+
+    Starts nothing and changes nothing. The exit code is 1 if something fails.
+    """
+    if form not in FORMATS:
+        raise choice_error("format", form, FORMATS)
+    findings = []
+    for finding in examine(get_settings()):
+        findings.append(finding)
+        if form == "text":
+            _print(finding)
+    if form == "json":
+        print_json(findings)
+    if any(finding.status == "fail" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _print(finding: Finding) -> None:
+    step = f"; {finding.next_step}" if finding.next_step else ""
+    out.print(
+        f"{finding.status:<4}  {finding.check:<12} {finding.message}{step}",
+        style=STYLES[finding.status],
+    )
