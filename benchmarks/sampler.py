@@ -136,7 +136,7 @@ def plans(n: int, repeats: int) -> list[str]:
                 for ours, theirs in pairs
             ],
         ),
-        beyond_torch(),
+        *([beyond_torch()] if n >= IMAGENET else []),
     ]
 
 

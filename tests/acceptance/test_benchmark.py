@@ -80,3 +80,30 @@ def test_a_wrong_option_is_refused_before_anything_is_started(home: Path) -> Non
         assert done.returncode == 2
         assert message in done.stderr
         assert list(home.parent.iterdir()) == []
+
+
+def test_the_sampler_is_measured_beside_torchs(home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results.md"
+    tiny = ("--examples", "3000", "--runs", "2", "--stored-examples", "300", "--evaluations", "3")
+    kept = {name: value for name, value in os.environ.items() if name[:8] != "TRACKER_"}
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks.sampler", *tiny, "--repeats", "2"),
+            *("--out", out, "--folder", home.parent),
+        ],
+        cwd=ROOT,
+        env=kept,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert out.read_text() == done.stdout
+    assert "PostgreSQL 18" in done.stdout
+    assert len(rows_of(done.stdout, "to make")) == 7
+    pairs = rows_of(done.stdout, "a whole epoch, plan and iteration")
+    assert [theirs.partition("`")[2].partition("`")[0] for theirs, *_ in pairs] == [
+        *("RandomSampler", "WeightedRandomSampler", "DistributedSampler", "BatchSampler"),
+    ]
+    assert all(ratio.endswith("x") for *_, ratio in pairs)
+    assert len(rows_of(done.stdout, "score of every example")) == 4
