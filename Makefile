@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install lint test docs demo bench-store bench-sampler clean
+.PHONY: help install lint test docs demo bench-store bench-sampler bench-probes bench-depth clean
 help:
 	@echo "make demo   the whole path on real digits: train, store, query, reorder (under a minute)"
 	@echo "make test   every test, on the embedded servers and on external ones where they answer"
@@ -10,6 +10,8 @@ help:
 	@echo "make docs   docs/views.md from the comments in tracker/sql/views"
 	@echo "make bench-store   the store against rows, DuckDB and MLflow; see benchmarks/README.md"
 	@echo "make bench-sampler   the sampler against torch's, and reading scores; as above"
+	@echo "make bench-probes  the k-NN probes against scikit-learn and faiss-cpu"
+	@echo "make bench-depth   prediction depth on real ensembles: the directions that the paper reports"
 	@echo "make clean  remove .venv and caches (no data)"
 
 install: .venv/.installed
@@ -33,6 +35,15 @@ docs: install
 
 demo: install
 	$(BIN)/python demo/demo.py
+
+# Some minutes; ARGS="--quick" for seconds of it.
+bench-probes: install
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks.probes $(ARGS)
+
+# A quarter of an hour on two cores: it trains real ensembles.
+bench-depth: install
+	$(BIN)/python -m benchmarks.depth $(ARGS)
 
 # Several minutes and about 10 GB of disk; ARGS="--quick" for a tenth of it.
 bench-store: install

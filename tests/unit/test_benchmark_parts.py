@@ -1,12 +1,15 @@
 """The benchmark's own parts: its content, its check of answers, its tables."""
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmarks.asking import Asked, Disagreement, agree
 from benchmarks.content import Content
+from benchmarks.depth import Depths, Result
+from benchmarks.probes import queries_of
 from benchmarks.queries import QUERIES, parameters
 from benchmarks.rows import copy_parts
 from benchmarks.tables import rate, ratio, seconds, spread, table
@@ -95,3 +98,41 @@ def test_figures_as_text() -> None:
     assert rate(41.2e6) == "41.2 M/s"
     assert rate(4700) == "4.7 k/s"
     assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
+
+
+def test_depths_are_compared_as_the_paper_compares_them() -> None:
+    """Of eight examples the last two are mislabelled: deep where trained on, not held out."""
+    depth = np.array([[0, 0, 1, 1, 2, 2, 4, 4], [0, 1, 1, 2, 2, 3, 0, 0]], dtype=float)
+    held_out = np.array([[False] * 8, [False] * 4 + [True] * 4])
+    told = Depths(
+        layers=5,
+        depth=depth,
+        held_out=held_out,
+        output_margin=5 - depth,
+        learned=depth.astype(int),
+        mislabelled=np.arange(8) >= 6,
+    )
+    result = Result.of(told)
+    assert (result.clean, result.mislabelled, result.without) == (
+        pytest.approx(5.5 / 6 + 1 / 6),
+        4,
+        0,
+    )
+    assert (result.learned, result.margin) == (pytest.approx(1), pytest.approx(-1))
+    # Of the four held out by one run: depths 2, 3 and 0, 0; trained on 2, 2 and 4, 4.
+    assert (result.noisy_share, result.chance_share, result.examples) == (1, 0.5, 2)
+    assert result.seeds == pytest.approx(0.5**0.5)
+    assert result.failures == []
+    other = replace(result, margin=0.1, mislabelled=0.5)
+    assert other.failures == [
+        "mislabelled examples are deeper than clean ones",
+        "shallow examples have larger output margins",
+    ]
+
+
+def test_queries_of_large_searches_are_a_sample() -> None:
+    assert queries_of(5_000, 64) == 5_000
+    for size, width in ((50_000, 4_096), (50_000, 16_384)):
+        asked = queries_of(size, width)
+        assert asked % 256 == 0
+        assert 256 <= asked < size

@@ -1,0 +1,241 @@
+"""Neighbours per second of the k-NN probes against scikit-learn and faiss-cpu: `make bench-probes`.
+
+    python -m benchmarks.probes --help
+
+Everything is measured in one process, in turns, with two threads each; the neighbours that are
+found are compared. On a GPU also the share of what its matrix products can do at best.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in our workers: nobody waits spinning
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor
+
+from benchmarks.machine import hardware, installed
+from benchmarks.memory import OwnPeak
+from benchmarks.tables import table
+from benchmarks.timing import Figure, seconds_of
+from tracker.datasets import load_dataset
+from tracker.outcomes.packing import unpack_planes
+from tracker.outcomes.probes import NEIGHBOURS, ProbeRecord
+from tracker.recipes import get_architecture
+from tracker.specs import EnsembleSpec
+from workers.data import TensorDataset, to_device
+from workers.probes import probe
+from workers.probes.embeddings import CPU_BYTES, GPU_BYTES
+from workers.probes.neighbours import nearest
+from workers.scoring import score
+from workers.state import TrainingState
+from workers.training import train
+
+SIZES = (5_000, 50_000)
+WIDTHS = (64, 512, 4_096, 16_384)
+PRODUCTS = 4e10
+"""Multiplications of one search at most: of large databases with wide rows only so many queries are
+asked."""
+SAME = 0.999
+"""Share of the neighbours that must be the same: others are as near as a rounding."""
+
+Search = Callable[[Tensor, Tensor], NDArray[np.int64]]
+
+
+def queries_of(size: int, width: int) -> int:
+    """How many of the rows are asked for their neighbours."""
+    most = int(PRODUCTS / size / width) // 256 * 256
+    return min(size, max(256, most))
+
+
+def ours(queries: Tensor, rows: Tensor) -> NDArray[np.int64]:
+    """The search of the probes, in float32."""
+    budget = GPU_BYTES if rows.is_cuda else CPU_BYTES
+    with torch.inference_mode():
+        return nearest(queries, rows, NEIGHBOURS, budget=budget).cpu().numpy()
+
+
+def scikit_learn(queries: Tensor, rows: Tensor) -> NDArray[np.int64]:
+    """Brute force with two jobs."""
+    model = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute", n_jobs=2).fit(rows.numpy())
+    found: NDArray[np.int64] = model.kneighbors(queries.numpy(), return_distance=False)
+    return found
+
+
+def faiss_cpu(queries: Tensor, rows: Tensor) -> NDArray[np.int64]:
+    """Exact search without an index."""
+    import faiss
+
+    faiss.omp_set_num_threads(2)
+    found: NDArray[np.int64] = faiss.knn(queries.numpy(), rows.numpy(), NEIGHBOURS)[1]
+    return found
+
+
+def rivals() -> dict[str, Search]:
+    """Who is measured, this project first."""
+    found: dict[str, Search] = {"tracker": ours, "scikit-learn": scikit_learn}
+    if installed("faiss-cpu") is not None:
+        found["faiss-cpu"] = faiss_cpu
+    return found
+
+
+def measure(
+    searches: Mapping[str, Search], size: int, width: int, repeats: int
+) -> tuple[dict[str, Figure], dict[str, int]]:
+    """Distances per second and peak memory in bytes of each; raises if neighbours differ."""
+    rows = torch.randn(size, width, generator=torch.Generator().manual_seed(size + width))
+    queries = rows[: queries_of(size, width)].clone()
+    distances = len(queries) * size
+    values: dict[str, list[float]] = {name: [] for name in searches}
+    answers, peaks = {}, {}
+    for name, search in searches.items():  # a warm-up
+        with OwnPeak() as memory:
+            answers[name] = np.sort(search(queries, rows))
+        peaks[name] = memory.peak
+    for name, answer in answers.items():
+        same = np.mean([len(np.intersect1d(*pair)) for pair in zip(answer, answers["tracker"])])  # noqa: B905
+        if same < SAME * NEIGHBOURS:
+            raise SystemExit(f"{name} finds other neighbours: {same:.2f} of {NEIGHBOURS} the same")
+    for _ in range(repeats):
+        for name, search in searches.items():
+            values[name].append(
+                distances / seconds_of(lambda search=search: search(queries, rows))[0]
+            )  # type: ignore[misc]
+    return {name: Figure.of(told) for name, told in values.items()}, peaks
+
+
+def rate(figure: Figure) -> str:
+    """Distances per second with their spread."""
+    return f"{figure.median / 1e6:,.1f} ({figure.low / 1e6:,.1f} - {figure.high / 1e6:,.1f})"
+
+
+def compare(repeats: int, sizes: tuple[int, ...], widths: tuple[int, ...]) -> None:
+    """Print the table of all sizes and widths."""
+    searches = rivals()
+    lines = []
+    for size in sizes:
+        for width in widths:
+            figures, peaks = measure(searches, size, width, repeats)
+            own = figures["tracker"].median
+            line = [f"{size:,} x {width:,}", f"{queries_of(size, width):,}"]
+            line += [rate(figure) for figure in figures.values()]
+            line += [f"{own / figures[name].median:.2f}x" for name in searches if name != "tracker"]
+            line += [f"{own * 2 * width / 1e9:,.0f}"]
+            line += [" / ".join(f"{peaks[name] / 2**20:,.0f}" for name in searches)]
+            lines.append(line)
+            print(f"measured {line[0]}", file=sys.stderr, flush=True)
+    head = ["database", "queries", *searches]
+    head += [f"ahead of {name}" for name in searches if name != "tracker"]
+    head += ["GFLOP/s", f"peak MiB ({' / '.join(searches)})"]
+    print(table(head, lines))
+
+
+# --- precision ------------------------------------------------------------------------------------
+
+
+def trained_network(data: TensorDataset, arch: str, epochs: int) -> TrainingState:
+    """A network after a short training on mnist5k."""
+    recipe = get_architecture(arch).recipe("mnist5k")
+    shorter = {**dict(recipe), "length": f"{epochs}epochs"}
+    spec = EnsembleSpec.model_validate({"dataset": "mnist5k", "arch": arch, "recipe": shorter})
+    state = TrainingState(spec, data, seed=0)
+    for _ in train(state):
+        pass
+    return state
+
+
+def votes_of(record: ProbeRecord, examples: int) -> NDArray[np.int64]:
+    """Class that each probe gives each example of one split, [L, N]."""
+    votes = record.votes if record.votes is not None else []
+    return np.stack([unpack_planes(planes, examples) for planes in votes])
+
+
+def agreement(device: torch.device) -> None:
+    """Print how often votes of lower precision are those of float64, on a real network."""
+    data = to_device(load_dataset("mnist5k"), device)
+    data = TensorDataset(data.fingerprint, data.num_classes, {"train": data.train})
+    state = trained_network(data, "small-st-vgg", epochs=2)
+    predicted = score(state.network, data, ["margin"]).predicted
+    names = ["float64", "float32", "bfloat16", *(["tf32"] if device.type == "cuda" else [])]
+    records = {
+        name: probe(state.network, data, state.trained_on, predicted, votes=True, precision=name)
+        for name in names
+    }
+    votes = {name: votes_of(record, len(data.train)) for name, record in records.items()}
+    layers = records["float64"].layers
+    lines = [
+        [name, *(f"{share:.2%}" for share in (votes[name] == votes["float64"]).mean(1))]
+        for name in names[1:]
+    ]
+    print("\nVotes that are those of float64, small-st-vgg on mnist5k after 2 epochs, by layer:\n")
+    print(table(["precision", *layers], lines))
+
+
+# --- GPU ------------------------------------------------------------------------------------------
+
+
+def on_gpu(repeats: int) -> None:
+    """Print TFLOP/s of the search on a GPU, and their share of a large matrix product's."""
+    device = torch.device("cuda")
+    lines = []
+    for precision in ("float32", "tf32", "bfloat16"):
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+        dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        square = torch.randn(8192, 8192, device=device, dtype=dtype)
+
+        def product(square: Tensor = square) -> None:
+            square @ square
+            torch.cuda.synchronize()
+
+        product()
+        peak = 2 * 8192**3 / min(seconds_of(product)[0] for _ in range(10))
+        for width in WIDTHS:
+            rows = torch.randn(50_000, width, device=device)
+
+            def search(rows: Tensor = rows, precision: str = precision) -> None:
+                with torch.inference_mode():
+                    nearest(rows, rows, NEIGHBOURS, precision=precision, budget=GPU_BYTES)
+                torch.cuda.synchronize()
+
+            search()
+            times = Figure.of([seconds_of(search)[0] for _ in range(repeats)])
+            reached = 2 * width * len(rows) ** 2 / times.median
+            lines.append(
+                [precision, f"50,000 x {width:,}", f"{reached / 1e12:.1f}", f"{reached / peak:.0%}"]
+            )
+    print(f"\nOn {torch.cuda.get_device_name(device)}, all rows as queries:\n")
+    print(table(["precision", "database", "TFLOP/s", "of a large product's"], lines))
+
+
+def main() -> None:
+    """Measure and print Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.probes")
+    parser.add_argument("--repeats", type=int, default=3, help="of each search after a warm-up")
+    parser.add_argument("--quick", action="store_true", help="5,000 rows of 64 and 512 numbers")
+    chosen = parser.parse_args()
+    torch.set_num_threads(2)
+    names = ("torch", "numpy", "scikit-learn", "faiss-cpu")
+    print(f"- {hardware()}")
+    print("- " + ", ".join(f"{name} {installed(name) or 'not installed'}" for name in names))
+    print(f"- `{' '.join(['python -m benchmarks.probes', *sys.argv[1:]])}`\n")
+    print(
+        f"Millions of distances per second, k = {NEIGHBOURS}, float32, 2 threads: median of "
+        f"{chosen.repeats} (smallest - largest), in turns, after a warm-up. Normally distributed "
+        "rows; the first of them are the queries, as many as the column says. Peak memory is "
+        "beyond rows and queries.\n"
+    )
+    sizes, widths = (SIZES[:1], WIDTHS[:2]) if chosen.quick else (SIZES, WIDTHS)
+    compare(chosen.repeats, sizes, widths)
+    cuda = torch.cuda.is_available()
+    agreement(torch.device("cuda" if cuda else "cpu"))
+    if cuda:
+        on_gpu(chosen.repeats)
+
+
+if __name__ == "__main__":
+    main()
