@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install lint test docs demo bench-store bench-sampler bench-probes bench-depth clean
+.PHONY: help install lint test docs demo bench-store bench-sampler bench-probes bench-depth bench-labels clean
 help:
 	@echo "make demo   the whole path on real digits: train, store, query, reorder (under a minute)"
 	@echo "make test   every test, on the embedded servers and on external ones where they answer"
@@ -12,6 +12,7 @@ help:
 	@echo "make bench-sampler   the sampler against torch's, and reading scores; as above"
 	@echo "make bench-probes  the k-NN probes against scikit-learn and faiss-cpu"
 	@echo "make bench-depth   prediction depth on real ensembles: the directions that the paper reports"
+	@echo "make bench-labels  wrong labels found, beside cleanlab; see benchmarks/README.md"
 	@echo "make clean  remove .venv and caches (no data)"
 
 install: .venv/.installed
@@ -53,6 +54,11 @@ bench-store: install
 # Two minutes and 1 GB of disk.
 bench-sampler: install
 	$(BIN)/python -m benchmarks.sampler $(ARGS)
+
+# Some 200 small trainings; minutes.
+bench-labels: install
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks.label_errors $(ARGS)
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -17,7 +17,10 @@ SCRIPTS = (
     "views/output_version",
     "views/ensemble_agreement",
     "views/example_difficulty",
+    "views/suspected_label_errors",
 )
+WIDENED = ("example_difficulty", "suspected_label_errors")
+"""Views with more columns than before."""
 # End of frozen.
 
 
@@ -78,13 +81,14 @@ def upgrade() -> None:
     )
     for table in ("output_block", "score_block"):
         op.execute(f"ALTER TABLE {table} ALTER COLUMN value SET STORAGE EXTERNAL")
-    op.execute("DROP VIEW example_difficulty")
+    for view in WIDENED:
+        op.execute(f"DROP VIEW {view}")
     run_scripts(revision, SCRIPTS)
 
 
 def downgrade() -> None:
-    for view in ("example_difficulty", "ensemble_agreement", "output_version"):
+    for view in (*WIDENED, "ensemble_agreement", "output_version"):
         op.execute(f"DROP VIEW {view}")
-    run_scripts("0002", ["views/example_difficulty"])
+    run_scripts("0002", [f"views/{view}" for view in WIDENED])
     op.drop_table("score_block")
     op.drop_table("output_block")

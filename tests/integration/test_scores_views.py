@@ -85,6 +85,26 @@ def test_suspected_label_errors_by_hand(connection: Connection) -> None:
         (row["position"], row["label"], row["consensus_class"], row["label_share"]) for row in rows
     ] == [(0, 0, 1, 0.0), (1, 0, 2, 0.0)]
     assert [row["score"] for row in rows] == [1.0, pytest.approx(2 / 3)]
+    assert {(row["confidence"], row["aum"]) for row in rows} == {(None, None)}
+
+
+def test_a_label_that_was_half_believed_is_not_suspected(connection: Connection) -> None:
+    """Never right, all agree: but of the second the label had 0.3 on average."""
+    story = votes(
+        [1, 1, 1], [1, 1, 1], labels=[0, 0, 0],
+        signals=signals(
+            confidence=[[[0.05], [0.25], [0.0]], [[0.1], [0.35], [0.0]]],
+            margin=[[[-2], [-1], [-4]], [[-4], [-1], [-6]]],
+        ),
+    )  # fmt: skip
+    record(connection, story)
+    rows = read(connection, "suspected_label_errors", story.name)
+    found = {row["position"]: (row["score"], row["confidence"], row["aum"]) for row in rows}
+    assert found == {
+        0: (pytest.approx(0.925), pytest.approx(0.075), -3.0),
+        2: (1.0, 0.0, -5.0),
+    }
+    assert {row["accessibility"] for row in rows} == {0.0}
 
 
 def test_only_training_examples_are_suspected(connection: Connection) -> None:

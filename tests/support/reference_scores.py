@@ -222,17 +222,23 @@ def example_difficulty(recorded: Recorded) -> list[Row]:
 
 def suspected_label_errors(recorded: Recorded) -> list[Row]:
     story = recorded.story
+    confidences = {row["example_id"]: row["confidence"] for row in data_map(recorded)}
+    margins = {row["example_id"]: row["aum"] for row in aum(recorded)}
     rows = []
     for row in consensus(recorded):
-        accessibility = float(accessibilities(story)[row["example_id"]])
+        example = row["example_id"]
+        accessibility = float(accessibilities(story)[example])
+        chance = confidences.get(example, accessibility)
         contradicted = row["consensus_class"] != row["label"] and row["consensus_share"] > 0.5
-        if row["split"] == "train" and contradicted and accessibility <= 0.1 + 1e-9:
+        if row["split"] == "train" and contradicted and chance <= 0.1 + 1e-9:
             del row["runs"], row["prediction_entropy"]
             rows.append(
                 row
                 | {
                     "accessibility": accessibility,
-                    "score": row["consensus_share"] - accessibility,
+                    "score": row["consensus_share"] - chance,
+                    "confidence": confidences.get(example),
+                    "aum": margins.get(example),
                 }
             )
     return rows

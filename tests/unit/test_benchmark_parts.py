@@ -5,6 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 from benchmarks.asking import Asked, Disagreement, agree
 from benchmarks.content import Content
@@ -12,6 +15,7 @@ from benchmarks.depth import Depths, Result
 from benchmarks.probes import queries_of
 from benchmarks.queries import QUERIES, parameters
 from benchmarks.rows import copy_parts
+from benchmarks.suspects import average_precision, found
 from benchmarks.tables import rate, ratio, seconds, spread, table
 from benchmarks.timing import Figure, Missing
 
@@ -136,3 +140,29 @@ def test_queries_of_large_searches_are_a_sample() -> None:
         asked = queries_of(size, width)
         assert asked % 256 == 0
         assert 256 <= asked < size
+
+
+@given(st.integers(0, 2**31), st.integers(2, 50))
+def test_average_precision_is_scikit_learns(seed: int, examples: int) -> None:
+    rng = np.random.default_rng(seed)
+    wrong = rng.random(examples) < 0.3
+    wrong[0] = True
+    scores = rng.permutation(examples).astype(float)
+    ranking = np.argsort(-scores)
+    assert average_precision(ranking, wrong) == pytest.approx(
+        average_precision_score(wrong, scores)
+    )
+    many = int(rng.integers(1, examples + 1))
+    chosen = np.zeros(examples, bool)
+    chosen[ranking[:many]] = True
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        wrong, chosen, average="binary", zero_division=0.0
+    )
+    told = found(ranking[:many], wrong)
+    assert (told.chosen, told.precision, told.recall) == (many, precision, recall)
+    assert told.f1 == pytest.approx(f1)
+
+
+def test_nothing_chosen_finds_nothing() -> None:
+    nothing = found(np.array([], dtype=np.int64), np.array([True, False]))
+    assert (nothing.chosen, nothing.precision, nothing.recall, nothing.f1) == (0, 0, 0, 0)
