@@ -45,6 +45,10 @@ def show(
         return
     for part in (_heading, _history, _accessibility, _forgetting, _difficulty, _extremes):
         part(summary)
+    output.note(
+        f"labels that may be wrong: `tracker query suspected_label_errors --ensemble {ensemble} "
+        "--order-by=-score`"
+    )
 
 
 def plot(
