@@ -55,7 +55,7 @@ bench-store: install
 bench-sampler: install
 	$(BIN)/python -m benchmarks.sampler $(ARGS)
 
-# Some 200 small trainings; minutes.
+# 150 small trainings: a few minutes.
 bench-labels: install
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.label_errors $(ARGS)
