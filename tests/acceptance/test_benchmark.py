@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 TINY = (
     *("--runs", "3", "--examples", "300", "--evaluations", "6", "--classes", "5"),
     *("--repeats", "2", "--lookups", "2", "--mlflow-outcomes", "0"),
-    *("--many-classes", "2", "300", "--class-evaluations", "2", "--growth-runs", "1", "2"),
+    *("--many-classes", "2", "300", "--class-evaluations", "2", "--growth-runs", "2"),
 )
 
 
