@@ -244,6 +244,7 @@ def test_a_name_alone_is_that_of_the_summary(engine: Engine, signalled: Recorded
     assert read_scores("signalled", "rescaled", engine=engine).shape == (20,)
 
 
+@pytest.mark.embedded_only
 def test_names_that_are_no_score_list_the_choices(engine: Engine, demo: Recorded) -> None:
     for score, view, message in (
         ("ease", None, "unknown score 'ease': choose one of accessibility, aum"),
@@ -258,6 +259,7 @@ def test_names_that_are_no_score_list_the_choices(engine: Engine, demo: Recorded
             read_scores("demo", score, view=view, engine=engine)  # type: ignore[arg-type]
 
 
+@pytest.mark.embedded_only
 def test_the_field_knows_only_scores_that_exist(engine: Engine) -> None:
     with engine.connect() as connection:
         columns = {name for view in score_views(connection).values() for name in view}
@@ -290,6 +292,7 @@ def test_means_are_over_those_that_have_a_score() -> None:
     np.testing.assert_array_equal(mean, [2, 5, nan, inf])
 
 
+@pytest.mark.embedded_only
 def test_which_end_is_easy_is_known_or_asked(engine: Engine, signalled: Recorded) -> None:
     train = split_of(signalled)
     options = {"ensemble": "signalled", "epochs": 3, "engine": engine}
@@ -344,6 +347,7 @@ def goes_on(sampler: CurriculumSampler, reason: str) -> None:
     assert len(list(sampler)) == sampler.pool_size
 
 
+@pytest.mark.embedded_only
 def test_training_goes_on_without_the_ensemble_or_an_answer(
     engine: Engine, demo: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,6 +360,7 @@ def test_training_goes_on_without_the_ensemble_or_an_answer(
     goes_on(sampler, "no ensemble 'demo'")
 
 
+@pytest.mark.embedded_only
 def test_training_goes_on_when_the_database_is_gone(servers: Servers) -> None:
     with new_database(servers.admin, servers.template) as url:
         engine = make_engine(url)
@@ -366,6 +371,7 @@ def test_training_goes_on_when_the_database_is_gone(servers: Servers) -> None:
     engine.dispose()
 
 
+@pytest.mark.embedded_only
 def test_a_dataset_is_refused_without_the_database_too(engine: Engine, demo: Recorded) -> None:
     """Only the first of several processes need reach it."""
     train, unreachable = split_of(demo), make_engine(NOWHERE)
@@ -392,6 +398,7 @@ def with_types(engine: Engine, kept: str = "position <> 3") -> None:
         )
 
 
+@pytest.mark.embedded_only
 def test_types_of_the_ensemble_are_weights(engine: Engine, demo: Recorded) -> None:
     with_types(engine)
     train = split_of(demo)
@@ -416,6 +423,7 @@ def test_types_of_the_ensemble_are_weights(engine: Engine, demo: Recorded) -> No
         CurriculumSampler(train, types={"easy": 0}, **{**shared, "ensemble": ["demo", "demo"]})
 
 
+@pytest.mark.embedded_only
 def test_types_that_are_not_there_say_where_they_come_from(engine: Engine, demo: Recorded) -> None:
     with_types(engine, kept="false")
     message = "'demo' has no difficulty types of split 'train': they come from runs with --split"
