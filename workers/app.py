@@ -11,9 +11,11 @@ from typing import Any
 
 from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
+from celery.worker.consumer import consumer
 
 from tracker.db import get_engine
 from tracker.errors import BrokerUnavailableError
+from tracker.messages import MessageError, read_train_run
 from tracker.queue import TASK, make_celery, send_runs
 from tracker.runs import worker_name
 from tracker.settings import get_settings
@@ -23,13 +25,28 @@ from workers.caretaker import Caretaker
 # Celery warns root of pickled messages. Ours are JSON, and nothing else is accepted.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
+REFUSALS = (
+    consumer.UNKNOWN_FORMAT,
+    consumer.UNKNOWN_TASK_ERROR,
+    consumer.INVALID_TASK_ERROR,
+    consumer.MESSAGE_DECODE_ERROR,
+)
+"""What Celery says of messages that it does not hand to a task."""
+
+logger = logging.getLogger(__name__)
 settings = get_settings()
 app = make_celery(settings)
+app.conf.worker_consumer = "workers.consumer:GuardedConsumer"
 
 
 @app.task(name=TASK)  # type: ignore[untyped-decorator]
-def train_run(run_id: int) -> None:
+def train_run(*arguments: Any, **named: Any) -> None:
     """Train one run. Everything that may go wrong is recorded in its row."""
+    try:
+        run_id = read_train_run(arguments, named).run_id
+    except MessageError as error:
+        logger.error("%s", error)  # noqa: TRY400 (the line says it all)
+        return
     drain.listen()
     # Torch takes seconds to load: only the process that trains does.
     from workers.task import work
@@ -53,11 +70,24 @@ def drain_children(**_: Any) -> None:
     drain.pass_on()
 
 
+def in_one_line(record: logging.LogRecord) -> bool:
+    """Shorten what Celery says of a message that it refuses: to its first line, without contents.
+
+    Contents are the sender's, and as long as he likes.
+    """
+    if record.msg in REFUSALS:
+        record.msg = f"refused a message: {record.getMessage().partition(chr(10))[0][:200]}"
+        record.args, record.exc_info, record.exc_text = (), None, None
+    return True
+
+
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def configure_logging(**_: Any) -> None:
     """One line per event of ours; of the libraries only what is worth a warning."""
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(processName)s: %(message)s"
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(in_one_line)
     logging.getLogger("workers").setLevel(logging.INFO)
     logging.getLogger("tracker").setLevel(logging.INFO)

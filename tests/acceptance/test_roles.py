@@ -61,7 +61,7 @@ def test_roles_are_made_and_each_does_its_work(prefix: str, tracker: Tracker) ->
     assert "`tracker db roles`" in refused.stderr
     assert refused.stderr.count("\n") == 1
     with tracker.worker("--once") as worker:
-        assert worker.wait(timeout=90) == 0, tracker.logged
+        assert worker.wait(timeout=300) == 0, tracker.logged
 
     # Whoever has the reader's address alone starts no server of his own.
     del tracker.environment["TRACKER_DATABASE_URL"]

@@ -1,0 +1,193 @@
+"""What users, files and messages say is never code: not SQL, not a pickle, not a path elsewhere."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracker.ensembles import check_name
+from tracker.errors import TrackerError, UsageError
+from tracker.messages import LARGEST_ID, MessageError, read_train_run
+from tracker.specs import EnsembleSpec, Span
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted([*(ROOT / "tracker").rglob("*.py"), *(ROOT / "workers").rglob("*.py")])
+
+KEYWORDS = re.compile(
+    r"\b(SELECT|INSERT|UPDATE|DELETE|COPY|VACUUM|SET LOCAL|ALTER|CREATE|DROP|GRANT|REVOKE|CAST"
+    r"|LIMIT|WHERE|FROM|ORDER BY)\b"
+)
+CALLS = {"text", "execute", "exec_driver_sql", "SQL", "copy", "DDL", "literal_column"}
+"""Functions that take SQL."""
+
+NAMED = re.compile(r"sql\.(SQL|Identifier|Literal)\b|_where\(|_order\(|\*names$")
+"""Pieces of psycopg.sql, as they stand in its format."""
+
+BUILT_OF_CONSTANTS = {
+    # Names of tables and columns that the code itself lists.
+    ("tracker/db/models.py", "_numbers.__tablename__"),
+    ("tracker/db/models.py", "column"),
+    ("tracker/deletion.py", "', '.join(tables)"),
+    ("tracker/outcomes/copying.py", "table"),
+    ("tracker/registry.py", "columns"),
+    # The server's name for a database of ours.
+    ("tracker/embedded/postgres.py", "DATABASE"),
+    # A place in a dict of operators; a setting named by number; a type as the catalog spells it.
+    ("tracker/exports/query.py", "OPERATORS[condition.operator]"),
+    ("tracker/exports/query.py", "setting"),
+    ("tracker/exports/query.py", "kind"),
+}
+"""What may stand in an f-string of SQL: file and expression."""
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def name_of(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def sql_texts(module: ast.Module) -> Iterator[ast.JoinedStr]:
+    """F-strings that are SQL: by their words, or because a function that takes SQL takes them."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and name_of(node.func) in CALLS:
+            # A statement of SQLAlchemy's own is no text, whatever values it has.
+            for argument in node.args[:1]:
+                if not isinstance(argument, ast.Call):
+                    yield from (n for n in ast.walk(argument) if isinstance(n, ast.JoinedStr))
+        elif isinstance(node, ast.JoinedStr):
+            words = "".join(str(p.value) for p in node.values if isinstance(p, ast.Constant))
+            if KEYWORDS.search(words):
+                yield node
+
+
+def placed(text: ast.JoinedStr) -> Iterator[str]:
+    """What an f-string puts in its text, but whole numbers (`:d`)."""
+    for part in text.values:
+        if isinstance(part, ast.FormattedValue):
+            form = part.format_spec
+            if not (isinstance(form, ast.JoinedStr) and ast.unparse(form).strip("f'\"") == "d"):
+                yield ast.unparse(part.value)
+
+
+def test_sql_is_built_of_constants_alone() -> None:
+    found = {
+        (str(path.relative_to(ROOT)), expression)
+        for path in FILES
+        for text in sql_texts(tree(path))
+        for expression in placed(text)
+    }
+    assert found == BUILT_OF_CONSTANTS
+
+
+def test_sql_is_neither_added_up_nor_formatted() -> None:
+    """But by psycopg.sql, which quotes."""
+    for path in FILES:
+        if path.parent.name == "plots":  # Matplotlib's `text` writes on pages
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and name_of(node.func) in CALLS - {"copy", "DDL"}:
+                for argument in node.args[:1]:
+                    assert not isinstance(argument, ast.BinOp), (path, ast.unparse(node))
+                    if isinstance(argument, ast.Call) and name_of(argument.func) == "format":
+                        assert isinstance(argument.func, ast.Attribute)
+                        # A string's own format would make no sense of these.
+                        inserted = map(ast.unparse, argument.args)
+                        assert all(NAMED.match(one) for one in inserted), (path, ast.unparse(node))
+
+
+def imports(module: ast.Module) -> set[str]:
+    found = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def test_nothing_reads_pickles_but_the_reader_that_runs_none() -> None:
+    unsafe = {"pickle", "pickletools", "cPickle", "dill", "cloudpickle", "joblib", "shelve",
+              "marshal"}  # fmt: skip
+    users = {str(path.relative_to(ROOT)) for path in FILES if unsafe & imports(tree(path))}
+    assert users == {"tracker/imports/pickles.py"}
+    for path in FILES:
+        for node in ast.walk(tree(path)):
+            if not isinstance(node, ast.Call):
+                continue
+            options = {option.arg: ast.unparse(option.value) for option in node.keywords}
+            called = ast.unparse(node.func)
+            assert options.get("allow_pickle") in (None, "False"), (path, called)
+            if called == "torch.load":
+                assert options.get("weights_only") == "True", path
+            assert called not in ("eval", "exec", "os.system", "yaml.load", "__import__"), path
+            assert options.get("shell") in (None, "False"), (path, called)
+
+
+# --- messages -------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner,
+                                                                max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@given(st.integers(1, LARGEST_ID))
+def test_a_runs_id_is_read(run: int) -> None:
+    assert read_train_run([run], {}).run_id == run
+    assert read_train_run([], {"run_id": run}).run_id == run
+
+
+@given(
+    st.lists(JSON, max_size=3),
+    st.dictionaries(st.sampled_from(["run_id", "run"]) | st.text(), JSON, max_size=3),
+)
+def test_anything_else_is_refused_without_repeating_it(
+    arguments: list[object], named: dict[str, object]
+) -> None:
+    alone = [*arguments, *named.values()]
+    fits = len(alone) == 1 and type(alone[0]) is int and 1 <= alone[0] <= LARGEST_ID
+    if fits and (arguments or "run_id" in named):
+        assert read_train_run(arguments, named).run_id == alone[0]
+        return
+    with pytest.raises(MessageError, match=r"^refused a message: ") as refused:
+        read_train_run(arguments, named)
+    assert len(str(refused.value)) < 120
+    assert "\n" not in str(refused.value)
+
+
+# --- specs, names, spans --------------------------------------------------------------------------
+
+
+@given(st.dictionaries(st.sampled_from([*EnsembleSpec.model_fields, "other"]), JSON))
+def test_a_stored_spec_that_is_none_is_refused(stored: dict[str, object]) -> None:
+    with pytest.raises((ValueError, TrackerError)):
+        EnsembleSpec.model_validate(stored)
+
+
+@given(st.text())
+def test_a_name_is_letters_or_refused(name: str) -> None:
+    """Names become those of files: none leads out of a folder."""
+    try:
+        accepted = check_name(name)
+    except UsageError:
+        return
+    assert re.fullmatch(r"[\w.+:=@-]+", accepted)
+    assert "/" not in accepted
+    assert accepted not in (".", "..")
+
+
+@given(st.text())
+def test_a_span_is_read_or_refused(text: str) -> None:
+    try:
+        span = Span.parse(text)
+    except UsageError:
+        return
+    assert span.count > 0
