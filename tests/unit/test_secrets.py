@@ -22,8 +22,8 @@ SETTINGS = {
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--debug", "status"), ("--debug", "list"), ("--debug", "worker"), ("--debug", "psql"),
-     ("doctor",), ("--debug", "enqueue", "--arch", "mlp-tiny", "--dataset", "digits")],
+    [("--debug", "status"), ("--debug", "worker"), ("doctor",),
+     ("--debug", "enqueue", "--arch", "mlp-tiny", "--dataset", "digits")],
     ids=" ".join,
 )  # fmt: skip
 def test_no_traceback_tells_it(arguments: tuple[str, ...], tmp_path: Path) -> None:
