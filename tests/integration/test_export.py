@@ -197,7 +197,7 @@ def test_an_ensemble_without_outcomes_gives_a_file_without_rows(connection: Conn
     for form in ("parquet", "csv", "jsonl"):
         for table in ("outcome", "learning_order"):
             written(connection, form, story.name, table)
-    assert len(pq.read_table(written(connection, "parquet", story.name)).schema) == 11
+    assert len(pq.read_table(written(connection, "parquet", story.name)).schema) == 12
     with pytest.raises(TrackerError, match="no such run with outcomes"):
         written(connection, "npz", story.name)
 

@@ -11,21 +11,33 @@ run held out is in brackets:
     4        1      (11)    (01)    (00)     of the split test
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import log
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from tests.support.ensembles import Recorded, block_size, record, story_of
 from tests.unit.test_specs import spec
 from tracker.deletion import delete_ensemble
 from tracker.ensembles import enqueue_runs
 from tracker.errors import ReplayError, UsageError
-from tracker.outcomes.held_out import held_out_blocks, write_held_out
+from tracker.exports import export
+from tracker.holdout import held_out, parse_holdout
+from tracker.imports import import_ensemble
+from tracker.outcomes.held_out import (
+    check_held_out,
+    held_out_blocks,
+    read_held_out,
+    write_held_out,
+)
 from tracker.outcomes.layout import Layout
 from tracker.registry import RegisteredDataset
+from tracker.verification import verify
 
 RIGHT = ["01 11 11", "00 01 01", "11 10 00", "11 00 01", "11 01 00"]
 STORY = story_of(
@@ -153,6 +165,81 @@ def test_without_evaluations_the_new_attempt_is_right(connection: Connection) ->
 def test_deleting_takes_the_bitmaps_along(connection: Connection, recorded: Recorded) -> None:
     delete_ensemble(connection, STORY.name)
     assert bitmaps(connection) == []
+
+
+# --- taking it elsewhere, and checking ------------------------------------------------------------
+
+
+def exported(engine: Engine, folder: Path) -> Path:
+    with engine.begin() as connection:
+        record(connection, STORY)
+    file = folder / "told.npz"
+    with file.open("wb") as stream:
+        export(engine, STORY.name, "outcome", "npz", stream)
+    return file
+
+
+def test_arrays_come_back(engine: Engine, tmp_path: Path) -> None:
+    file = exported(engine, tmp_path)
+    with np.load(file) as archive:
+        np.testing.assert_array_equal(archive["held_out"], STORY.unseen)
+    import_ensemble(engine, [file], "again")
+    with engine.connect() as connection:
+        query = "SELECT seed, example_id, evaluation, held_out FROM outcome WHERE ensemble = '{}'"
+        one, other = (sorted(ask(connection, query.format(name))) for name in (STORY.name, "again"))
+    assert one == other
+    assert len(one) == 3 * 5 * 2
+    assert not verify(engine, "again").problems
+
+
+@pytest.mark.embedded_only
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda held: held[:, :4], r"array held_out must have shape \(3, 5\), got \(3, 4\)"),
+        (lambda held: held * 2, r"held_out\[0, 1\] is 2, neither 0 \(trained on\) nor 1"),
+        (lambda held: held & (np.arange(5) < 4), r"held_out\[0, 4\] is 0, but runs hold out"),
+        (lambda held: held.astype("U5"), "array held_out holds <U5, not 0 and 1"),
+    ],
+    ids=["shape", "values", "test examples", "type"],
+)
+def test_other_arrays_are_refused(
+    engine: Engine, tmp_path: Path, change: Callable[[Any], Any], message: str
+) -> None:
+    file = exported(engine, tmp_path)
+    with np.load(file) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    np.savez(file, **arrays | {"held_out": change(arrays["held_out"])})
+    with pytest.raises(UsageError, match=message):
+        import_ensemble(engine, [file], "again")
+
+
+def test_verify_knows_what_the_seed_draws(connection: Connection) -> None:
+    layout = Layout.of({"train": 20, "test": 4}, 8)
+    story = replace(STORY, recorded=[[], [], []], states=("running",) * 3)
+    run_id = record(connection, story).run_ids[0]
+    expected = held_out(parse_holdout("80:20"), 3, 20)
+
+    def found() -> list[tuple[int, str]]:
+        return list(check_held_out(connection, run_id, layout, expected))
+
+    connection.execute(text("DELETE FROM run_block"))
+    assert found() == [(block, "held_out is missing") for block in range(3)]
+    write_held_out(connection, run_id, layout, expected)
+    assert found() == []
+    assert list(check_held_out(connection, run_id, layout, None)) == []
+    np.testing.assert_array_equal(
+        read_held_out(connection, run_id, layout), [*expected, *[True] * 4]
+    )
+    connection.execute(text("UPDATE run_block SET held_out = ~held_out WHERE block = 1"))
+    connection.execute(text("UPDATE run_block SET held_out = B'1' WHERE block = 2"))
+    connection.execute(text("UPDATE run_block SET block = 3 WHERE block = 0"))
+    assert found() == [
+        (0, "held_out is missing"),
+        (1, "held_out is not what the seed of the run draws"),
+        (2, "held_out has 1 bits, 4 expected"),
+        (3, "held_out is of a block of which nothing can be held out"),
+    ]
 
 
 # --- queueing -------------------------------------------------------------------------------------

@@ -150,6 +150,7 @@ def test_every_view_says_what_was_imported(
         # The file has the predicted classes of every run.
         classes_known=True,
         signals={"margin": margin},
+        held_out=None,
     )
     with block_size(8):
         import_ensemble(kept_engine, [parquet(tmp_path_factory.mktemp("a"), told)], told.name)

@@ -142,7 +142,7 @@ def test_exports_have_the_examples_that_are_covered(
     plain = [
         row
         | {name: int(row[name]) for name in numbers}
-        | {"correct": {"true": True, "false": False}[row["correct"]]}
+        | {name: {"true": True, "false": False}[row[name]] for name in ("correct", "held_out")}
         | {"margin": np.float32(row["margin"])}
         for row in cells
     ]

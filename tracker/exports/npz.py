@@ -20,6 +20,7 @@ from tracker.errors import TrackerError, UsageError
 from tracker.exports import outcomes
 from tracker.exports.source import Advance, Source
 from tracker.exports.subject import Subject
+from tracker.outcomes.held_out import read_held_out
 from tracker.outcomes.layout import plane_count
 from tracker.outcomes.reader import read_history, read_labels, read_signal
 
@@ -34,9 +35,9 @@ def write(source: Source, file: BinaryIO, advance: Advance) -> int:
 
     Of `outcome`: `correct` bool and, where known, `predicted` unsigned [runs, examples,
     evaluations]; each recorded signal, float32 of the same shape, NaN where it was not recorded;
-    `seed` [runs], `evaluation` [evaluations], and `label`, `split`, `position` and `example_id`
-    [examples]. Of other tables: one array a column; NULL is NaN, NaT or the empty text. In both,
-    `metadata` is JSON.
+    `held_out` bool [runs, examples], `seed` [runs], `evaluation` [evaluations], and `label`,
+    `split`, `position` and `example_id` [examples]. Of other tables: one array a column; NULL is
+    NaN, NaT or the empty text. In both, `metadata` is JSON.
 
     Raises
     ------
@@ -89,6 +90,8 @@ def _write_outcomes(archive: zipfile.ZipFile, source: Source, advance: Advance) 
     _put(archive, "position", layout.positions)
     names = np.array([split.split for split in layout.splits])
     _put(archive, "split", names[layout.split_indices])
+    unseen = (read_held_out(source.connection, run.run_id, layout) for run in subject.runs)
+    _stream(archive, "held_out", np.bool_, shape[:2], unseen)
     for name, dtype in kinds.items():
         with closing(_parts(source, name, evaluations)) as parts:
             _stream(archive, name, dtype, shape, _counted(parts, advance, 1 / len(kinds)))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from tracker.db.models import SignalBlock
 from tracker.exports.source import Source
 from tracker.exports.subject import RecordedRun, Subject
+from tracker.outcomes.held_out import read_held_out
 from tracker.outcomes.reader import (
     read_evaluation,
     read_evaluations,
@@ -69,6 +70,7 @@ def _schema(signals: Sequence[str]) -> "pa.Schema":
             ("label", number),
             ("correct", pa.bool_()),
             ("predicted", number),
+            ("held_out", pa.bool_()),
             *((signal, pa.float32()) for signal in signals),
         ]
     )
@@ -82,6 +84,7 @@ def _batches(
     layout, schema = subject.layout, _schema(signals)
     of_examples = _example_columns(connection, subject)
     for run in subject.runs:
+        held_out = pa.array(read_held_out(connection, run.run_id, layout))
         with closing(_evaluations(connection, subject, run, signals)) as evaluations:
             for evaluation, packed, of_signals in evaluations:
                 bits = unpack(packed, layout)
@@ -92,6 +95,7 @@ def _batches(
                         **{name: whole.slice(start, rows) for name, whole in of_examples.items()},
                         **_constant_columns(subject, run, evaluation, rows),
                         **_answer_columns(part),
+                        "held_out": held_out.slice(start, rows),
                         **{name: whole.slice(start, rows) for name, whole in of_signals.items()},
                     }
                     arrays = [columns[field.name] for field in schema]

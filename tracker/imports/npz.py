@@ -11,6 +11,8 @@ example or stimulus : integers or strings [X], optional
     What the examples are called.
 observer : integers or strings [R], optional
     What the runs are called.
+held_out : bool or 0/1 [R, X], optional
+    What each run did not train on; of splits other than train everything.
 seed [R], evaluation [E], split [X], position [X] : optional, as `tracker export` writes them
     Seeds of the runs, ordinals, and where the examples stand.
 
@@ -42,16 +44,21 @@ from tracker.imports.trajectories import (
     Trajectories,
     at,
     check_split_name,
+    first,
     refuse,
 )
 from tracker.imports.values import Refusal, as_classes, as_correct, as_signal, first_double
+from tracker.outcomes.held_out import TRAIN
 from tracker.outcomes.signals import SIGNALS
 
 MAX_RUNS = 1_000_000
 OUTCOMES = ("correct", "predicted")
 EXAMPLE_IDS = ("example", "stimulus", "position")
 RUN_IDS = "observer"
-KNOWN = (*OUTCOMES, *SIGNALS, *EXAMPLE_IDS, RUN_IDS, "label", "seed", "evaluation", "split")
+KNOWN = (
+    *(*OUTCOMES, *SIGNALS, *EXAMPLE_IDS, RUN_IDS),
+    *("label", "held_out", "seed", "evaluation", "split"),
+)
 UNNEEDED = ("metadata", "example_id")
 """Parts of an export that follow from the others."""
 
@@ -74,8 +81,9 @@ def read_npz(paths: list[Path], options: Options) -> Trajectories:
     seeds = _seeds(members, runs)
     names = names_of(_vector(members, RUN_IDS, runs))
     labels, num_classes = _survey(told, labels, examples)
+    splits = _splits(members, examples, labels, options)
     return Trajectories(
-        splits=_splits(members, examples, labels, options),
+        splits=splits,
         num_classes=num_classes,
         runs=[
             ImportedRun(seeds[run], ordinals, None if names is None else str(names[run]))
@@ -89,6 +97,7 @@ def read_npz(paths: list[Path], options: Options) -> Trajectories:
         has_correct="correct" in told,
         has_predicted="predicted" in told,
         ignored=[name for name in ignored if name not in UNNEEDED],
+        held_out=_held_out(members, runs, splits),
     )
 
 
@@ -212,6 +221,35 @@ def _vector(members: Mapping[str, Member], name: str, size: int) -> Member | Non
             member.file.name, f"array {name} must have shape ({size},), got {member.shape}"
         )
     return member
+
+
+def _held_out(
+    members: Mapping[str, Member], runs: int, splits: Mapping[str, Examples]
+) -> NDArray[np.bool_] | None:
+    member = members.get("held_out")
+    if member is None:
+        return None
+    trainable = np.concatenate([np.full(part.size, name == TRAIN) for name, part in splits.items()])
+    if member.shape != (runs, len(trainable)):
+        raise refuse(
+            member.file.name,
+            f"array held_out must have shape {(runs, len(trainable))}, got {member.shape}",
+        )
+    if member.dtype.kind not in "biuf":
+        raise refuse(member.file.name, f"array held_out holds {member.dtype}, not 0 and 1")
+    values = member.whole()
+    other = (values != 0) & (values != 1)
+    if other.any():
+        place = first(other)
+        raise member.refusal()(
+            place, f"is {values[place]}, neither 0 (trained on) nor 1 (held out)"
+        )
+    trained = (values == 0) & ~trainable
+    if trained.any():
+        raise member.refusal()(
+            first(trained), "is 0, but runs hold out all examples of splits other than train"
+        )
+    return np.asarray(values == 1)
 
 
 def _labels(member: Member) -> NDArray[np.int64]:

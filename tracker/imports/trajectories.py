@@ -103,6 +103,9 @@ class Trajectories:
     has_predicted: bool
     ignored: Sequence[str] = ()
     """Parts of the file that nothing is made of."""
+    held_out: NDArray[np.bool_] | None = None
+    """What each run did not train on, [runs, X]; None where the file does not tell: then it is all
+    but the split train."""
 
     @property
     def size(self) -> int:

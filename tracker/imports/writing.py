@@ -14,7 +14,8 @@ from tracker.db.models import Ensemble, Run
 from tracker.errors import UsageError
 from tracker.imports.target import Target, attached_target, check_own_name, find_data, own_target
 from tracker.imports.trajectories import Outcomes, Trajectories, check_numbers, refuse, settle
-from tracker.outcomes.layout import plane_count
+from tracker.outcomes.held_out import TRAIN, write_held_out
+from tracker.outcomes.layout import Layout, plane_count
 from tracker.outcomes.packing import pack_planes
 from tracker.outcomes.statistics import RunningStatistics
 from tracker.outcomes.writer import EvaluationRecord, insert_evaluations
@@ -159,6 +160,8 @@ def _write_runs(
     for run, stream in groupby(trajectories.outcomes(), key=lambda outcomes: outcomes.run):
         started = connection.scalar(select(func.clock_timestamp()))
         last = trajectories.runs[run].evaluations[-1]
+        if trajectories.held_out is not None:
+            _write_held_out(connection, run_ids[run], trajectories.held_out[run], target.layout)
         for record in _records(stream, trajectories, target, last):
             insert_evaluations(connection, run_ids[run], target.layout, [record])
             done += 1
@@ -168,6 +171,13 @@ def _write_runs(
             .where(Run.id == run_ids[run])
             .values(started_at=started, finished_at=func.clock_timestamp())
         )
+
+
+def _write_held_out(
+    connection: Connection, run_id: int, held_out: NDArray[np.bool_], layout: Layout
+) -> None:
+    for split in layout.only([TRAIN]).splits:
+        write_held_out(connection, run_id, layout, held_out[split.first_example :][: split.size])
 
 
 def _records(

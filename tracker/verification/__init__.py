@@ -26,6 +26,8 @@ from tracker.db.models import (
     SignalBlock,
 )
 from tracker.ensembles import unknown_ensemble
+from tracker.holdout import held_out, parse_holdout
+from tracker.outcomes.held_out import check_held_out
 from tracker.outcomes.layout import plane_count
 from tracker.outcomes.reader import read_label_planes, read_rows
 from tracker.registry import RegisteredDataset, get_dataset
@@ -116,6 +118,10 @@ def _check(connection: Connection, ensemble: AnyRow, found: Verification) -> Ite
             last = first + ensemble.evaluations - 1 if complete else max(checksums, default=-1)
             yield from _check_ordinals(run.seed, set(checksums), first, last)
         yield from _check_run(connection, run, checksums, checker, found)
+        if checksums:
+            unseen = None if imported else _held_out(ensemble.spec, run.seed, dataset)
+            for number, what in check_held_out(connection, run.id, layout, unseen):
+                yield Problem(run.seed, None, number, what)
         whole = complete and bool(checksums) and None not in checksums.values()
         for evaluation, block, what in check_signals(
             connection, run.id, dataset.id, splits, expected, whole=whole
@@ -137,6 +143,11 @@ def _check(connection: Connection, ensemble: AnyRow, found: Verification) -> Ite
     if imported and most < ensemble.evaluations:
         what = f"no run has the {ensemble.evaluations} evaluations that the longest was imported of"
         yield Problem(None, None, None, what)
+
+
+def _held_out(spec: Mapping[str, Any], seed: int, dataset: RegisteredDataset) -> NDArray[np.bool_]:
+    """What the run of a seed holds out of the training examples."""
+    return held_out(parse_holdout(spec.get("split")), seed, dataset.sizes["train"])
 
 
 def _first_evaluation(connection: Connection, ensemble: AnyRow) -> int:
