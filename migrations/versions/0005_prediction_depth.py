@@ -16,8 +16,29 @@ SCRIPTS = (
     "views/run_depth",
     "views/probe_vote",
     "views/inference_learning_curve",
+    "functions/difficulty_corner",
+    "views/final_depth_block",
+    "views/prediction_depth_block",
+    "views/prediction_depth",
+    "views/difficulty_type",
+    "views/difficulty_type_summary",
+    "views/depth_accuracy",
+    "views/depth_learned",
+    "views/example_difficulty",
 )
-VIEWS = ("run_depth", "probe_vote", "inference_learning_curve")
+VIEWS = (
+    "run_depth",
+    "probe_vote",
+    "inference_learning_curve",
+    "final_depth_block",
+    "prediction_depth_block",
+    "prediction_depth",
+    "difficulty_type",
+    "difficulty_type_summary",
+    "depth_accuracy",
+    "depth_learned",
+    "example_difficulty",
+)
 SIGNALS = "confidence, margin, loss, el2n, output_margin or input_margin."
 OLD_SIGNALS = "confidence, margin, loss or el2n."
 OF_VIEW = (
@@ -178,12 +199,14 @@ def _explain_signals(of_table: str, of_view: str) -> None:
 def upgrade() -> None:
     _create_tables()
     _explain_signals(SIGNALS, OF_VIEW)
-    run_scripts(revision, SCRIPTS)
+    run_scripts(revision, SCRIPTS, replacing=True)
 
 
 def downgrade() -> None:
     _explain_signals(OLD_SIGNALS, OLD_OF_VIEW)
     for name in reversed(VIEWS):
         op.execute(f"DROP VIEW {name}")
+    op.execute("DROP FUNCTION difficulty_corner(double precision, double precision)")
+    run_scripts("0003", ["views/example_difficulty"])
     for table in ("probe_accuracy", "probe_vote_block", "depth_block", "probed_evaluation"):
         op.drop_table(table)

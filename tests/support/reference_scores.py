@@ -10,6 +10,7 @@ from scipy.spatial import distance
 from tests.support.ensembles import Recorded, Story
 from tests.support.reference import Row, accessibilities, begun, examples, learning_order, present
 from tests.support.reference_blocks import blocks
+from tests.support.reference_depth import difficulty_type, prediction_depth
 from tests.support.reference_difficulty import (
     consensus,
     consistency,
@@ -208,13 +209,16 @@ def example_difficulty(recorded: Recorded) -> list[Row]:
             ("consensus_class", "consensus_share", "prediction_entropy"),
         ),
         (by_example(ensemble_agreement(recorded)), ("ensemble_agreement",)),
+        (by_example(prediction_depth(recorded)), ("depth_trained_on", "depth_held_out")),
     ]
+    types = by_example(difficulty_type(recorded))
     rows = []
     for row in learning_order(recorded):
         example = row["example_id"]
         right = [bool(story.correct[run, example, final(story, run)]) for run in begun(story)]
         for others, columns in parts:
             row |= {name: others.get(example, {}).get(name) for name in columns}
+        row |= {"difficulty_type": types.get(example, {}).get("type")}
         del row["runs"], row["evaluations"]
         rows.append(row | {"difficulty": difficulty(sum(right), len(right))})
     return rows

@@ -11,6 +11,7 @@ from tests.support import (
     reference,
     reference_blocks,
     reference_comparison,
+    reference_depth,
     reference_difficulty,
     reference_probes,
     reference_runs,
@@ -185,6 +186,28 @@ VIEWS = {
     ),
     "output_version": View(("ensemble_id",), reference_scores.output_version, clock=("version",)),
     "ensemble_agreement": View(("ensemble_id", "example_id"), reference_scores.ensemble_agreement),
+    "final_depth_block": View(
+        ("run_id", "block"), reference_depth.final_depth_block, slices=("depth",)
+    ),
+    "prediction_depth_block": View(
+        ("ensemble_id", "block"),
+        reference_depth.prediction_depth_block,
+        slices=(
+            *("runs_trained_on", "depth_trained_on"),
+            *("runs_held_out", "depth_held_out", "runs_without"),
+        ),
+    ),
+    "prediction_depth": View(("ensemble_id", "example_id"), reference_depth.prediction_depth),
+    "difficulty_type": View(("ensemble_id", "example_id"), reference_depth.difficulty_type),
+    "difficulty_type_summary": View(
+        ("ensemble_id", "split", "type"), reference_depth.difficulty_type_summary
+    ),
+    "depth_accuracy": View(
+        ("ensemble_id", "split", "held_out", "depth"), reference_depth.depth_accuracy
+    ),
+    "depth_learned": View(
+        ("ensemble_id", "split", "held_out", "depth"), reference_depth.depth_learned
+    ),
     "example_difficulty": View(("ensemble_id", "example_id"), reference_scores.example_difficulty),
     "suspected_label_errors": View(
         ("ensemble_id", "example_id"), reference_scores.suspected_label_errors
