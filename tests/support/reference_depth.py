@@ -63,7 +63,6 @@ def final_depth_block(recorded: Recorded) -> list[Row]:
     for run in probed_runs(story):
         evaluation = last_probed(story, run)
         assert evaluation is not None
-        planes = max(1, (story.num_classes - 1).bit_length())
         for block, indices in blocks(recorded):
             told = [depth_of(story, run, example) for example in indices]
             rows.append(
@@ -78,13 +77,6 @@ def final_depth_block(recorded: Recorded) -> list[Row]:
                     "depth": [depth or 0 for depth in told],
                     "defined": bitmap([depth is not None for depth in told]),
                     "held_out": bitmap(story.unseen[run, indices]),
-                    "correct": bitmap(story.correct[run, indices, evaluation]),
-                    "predicted": [
-                        bitmap(story.predicted[run, indices, evaluation] >> plane & 1)
-                        for plane in range(planes)
-                    ]
-                    if story.classes_told[run]
-                    else None,
                 }
             )
     return rows

@@ -22,6 +22,7 @@ from tracker.cli import (
     show,
     status,
     transfer,
+    types,
     upkeep,
     worker,
 )
@@ -38,6 +39,7 @@ app.command("status")(status.status)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("plot")(show.plot)
+app.command("types")(types.types)
 app.command("list")(show.list_ensembles)
 app.command("query")(query.query)
 app.command("analyze")(analyze.analyze)

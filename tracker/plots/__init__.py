@@ -21,6 +21,7 @@ from tracker.plots.agreement import draw_tp_agreement
 from tracker.plots.canvas import WIDTH, check_format, save
 from tracker.plots.images import draw_learning_order
 from tracker.plots.preview import draw_preview
+from tracker.plots.types import draw_types
 from tracker.registry import check_fingerprint, get_dataset
 from tracker.reports import (
     EnsembleInfo,
@@ -30,6 +31,7 @@ from tracker.reports import (
     snapshot,
     tp_histograms,
 )
+from tracker.reports.types import SPLIT, DifficultyTypes, difficulty_types
 from tracker.specs import EnsembleSpec
 
 __all__ = [
@@ -40,9 +42,11 @@ __all__ = [
     "draw_learning_order",
     "draw_preview",
     "draw_tp_agreement",
+    "draw_types",
     "learning_order",
     "save",
     "tp_agreement",
+    "types",
 ]
 
 
@@ -140,6 +144,28 @@ def tp_agreement(engine: Engine, ensemble: str, split: str = "train") -> Figure:
         title=f"{ensemble}, {split} split, {_runs(min(counts), max(counts))}",
         unit=subject.time_unit,
     )
+
+
+def types(engine: Engine, ensemble: str) -> tuple[DifficultyTypes, Figure]:
+    """The difficulty types of an ensemble, and the images nearest to their corners.
+
+    Raises
+    ------
+    NotFoundError, UsageError, TrackerError, DatasetMismatchError
+        As `tracker.reports.types.difficulty_types` and `learning_order`.
+    """
+    with snapshot(engine) as connection:
+        told = difficulty_types(connection, ensemble)
+        dataset = _pictures(told.info)
+        check_fingerprint(connection, dataset)
+    runs = sum(told.info.runs.values())
+    figure = draw_types(
+        dataset.splits[SPLIT].images,
+        told.purest,
+        dataset.class_names,
+        title=f"{ensemble}, {_runs(runs, runs)}",
+    )
+    return told, figure
 
 
 def _runs(least: int, most: int) -> str:

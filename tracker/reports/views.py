@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Double, Integer, Text, column, table
+from sqlalchemy import Boolean, Double, Integer, Text, column, table
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from tracker.db.models import TIMESTAMPTZ, VARBIT
@@ -148,4 +148,60 @@ easiest_overlap = _matched(
     column("easiest_b", Integer),
     column("shared", Integer),
     column("expected", Double),
+)
+
+difficulty_type = table(
+    "difficulty_type",
+    column("ensemble", Text),
+    column("split", Text),
+    column("example_id", Integer),
+    column("position", Integer),
+    column("label", Integer),
+    column("type", Text),
+    column("distance", Double),
+    column("rank", Integer),
+)
+
+difficulty_type_summary = table(
+    "difficulty_type_summary",
+    column("ensemble", Text),
+    column("split", Text),
+    column("type", Text),
+    column("examples", Integer),
+    column("share", Double),
+    column("mislabelled", Integer),
+    column("mislabelled_share", Double),
+    column("depth_held_out", Double),
+    column("depth_trained_on", Double),
+    column("consistency", Double),
+    column("consensus_consistency", Double),
+)
+
+probe_vote = table(
+    "probe_vote",
+    column("ensemble", Text),
+    column("run_id", Integer),
+    column("example_id", Integer),
+    column("evaluation", Integer),
+    column("label", Integer),
+    column("layer", Integer),
+    column("layer_name", Text),
+    column("predicted", Integer),
+)
+
+consistency = table(
+    "consistency",
+    column("ensemble", Text),
+    column("example_id", Integer),
+    column("consensus_class", Integer),
+)
+
+outcome = table(
+    "outcome",
+    column("ensemble", Text),
+    column("run_id", Integer),
+    column("example_id", Integer),
+    column("evaluation", Integer),
+    column("correct", Boolean),
+    column("held_out", Boolean),
 )

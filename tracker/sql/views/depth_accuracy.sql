@@ -43,7 +43,7 @@ FROM (
             final_depth_block.depth,
             final_depth_block.defined,
             final_depth_block.held_out,
-            final_depth_block.correct,
+            outcome_block.correct,
             (
                 -- Where all digits are the same; a class has no slices above its highest one.
                 SELECT
@@ -53,10 +53,15 @@ FROM (
                             ~digit.predicted
                         )
                     )
-                FROM unnest(final_depth_block.predicted, (poll.winner).class)
+                FROM unnest(outcome_block.predicted, (poll.winner).class)
                     AS digit (predicted, class)
             ) AS agreeing
         FROM final_depth_block
+        INNER JOIN outcome_block
+            ON
+                final_depth_block.run_id = outcome_block.run_id
+                AND final_depth_block.block = outcome_block.block
+                AND final_depth_block.evaluation = outcome_block.evaluation
         INNER JOIN block
             ON
                 final_depth_block.dataset_id = block.dataset_id

@@ -8,8 +8,8 @@
 -- NULL where a score does not exist: consensus and entropy where predicted classes are not known,
 -- confidence, variability and aum where no run has summarised these signals, consistency where no
 -- run held the example out (those of train, unless with --split), ensemble_agreement where `tracker
--- analyze` has not computed it from the runs that there are now, depths and type where no such run was
--- probed, and as learning_order says.
+-- analyze` has not computed it from the runs that there are now, depths and type where no such run
+-- was probed, and as learning_order says.
 --
 -- A score of a block is one row of `part`, as slices or as numbers, one an example. A further one
 -- takes a branch there and a line in each list of columns. The rows of a block are laid on top of

@@ -2,9 +2,8 @@
 -- Grain: one row per (run, block) of a counted run that has a probed evaluation.
 -- Source: prediction depth, Baldock 2021 s.2.1.
 --
--- A building block (slices: see bitslice_count). All of it is of the last evaluation that was
--- probed, which is the run's last one in the end.
--- NULL: predicted where only right and wrong are known.
+-- A building block (slices: see bitslice_count), of the last evaluation that was probed, which is
+-- the run's last one in the end. Never NULL.
 
 CREATE VIEW final_depth_block AS
 SELECT
@@ -22,9 +21,7 @@ SELECT
         WHEN run_block.held_out IS NOT NULL THEN run_block.held_out
         WHEN block.split = 'train' THEN depth_block.undefined & ~depth_block.undefined
         ELSE depth_block.undefined | ~depth_block.undefined
-    END AS held_out,
-    outcome_block.correct,
-    outcome_block.predicted
+    END AS held_out
 FROM counted_run
 CROSS JOIN
     LATERAL (
@@ -38,11 +35,6 @@ INNER JOIN probed_evaluation
         AND latest.evaluation = probed_evaluation.evaluation
 INNER JOIN depth_block
     ON counted_run.run_id = depth_block.run_id AND latest.evaluation = depth_block.evaluation
-INNER JOIN outcome_block
-    ON
-        depth_block.run_id = outcome_block.run_id
-        AND depth_block.block = outcome_block.block
-        AND depth_block.evaluation = outcome_block.evaluation
 INNER JOIN block
     ON counted_run.dataset_id = block.dataset_id AND depth_block.block = block.block
 LEFT JOIN run_block
@@ -62,6 +54,3 @@ COMMENT ON COLUMN final_depth_block.depth IS 'Slices: prediction depth; 0 where 
 COMMENT ON COLUMN final_depth_block.defined IS 'Bitmap: has a prediction depth.';
 COMMENT ON COLUMN final_depth_block.held_out IS
 'Bitmap: the examples that the run did not train on.';
-COMMENT ON COLUMN final_depth_block.correct IS 'Bitmap: right at that evaluation.';
-COMMENT ON COLUMN final_depth_block.predicted IS
-'Predicted class there as bit planes; NULL where only right and wrong are known.';

@@ -1,0 +1,75 @@
+"""`tracker types`: the four kinds of difficulty, in numbers and in pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tracker.cli import output
+from tracker.cli.output import number, percent, print_table
+from tracker.cli.session import open_engine
+from tracker.reports import snapshot
+from tracker.reports.types import AmbiguousExamples, DifficultyTypes, difficulty_types
+
+
+def types(
+    ensemble: Annotated[str, typer.Argument(help="Name of the ensemble.")],
+    out: Annotated[Path, typer.Option(help="Picture to write, .png, .pdf or .svg.")] = Path(
+        "difficulty-types.png"
+    ),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, and draw nothing.")] = False,
+) -> None:
+    """Show the difficulty types of the training examples: easy, and three ways to be hard.
+
+    Needs runs that held examples out, and probes: enqueue --split 90:10 --probe final.
+    """
+    engine = open_engine()
+    if json:
+        with snapshot(engine) as connection:
+            output.print_json(difficulty_types(connection, ensemble))
+        return
+    # Loads matplotlib, which takes a second.
+    from tracker import plots
+
+    plots.check_format(out)
+    told, figure = plots.types(engine, ensemble)
+    _summary(told)
+    if told.ambiguous is None:
+        output.note("no votes of probes are stored (enqueue --probe-votes), or no example is "
+                    "ambiguous unless the label is given: no layer to compare")  # fmt: skip
+    else:
+        _layers(told.ambiguous)
+    plots.save(figure, out)
+    output.out.print(f"wrote {out}")
+
+
+def _summary(told: DifficultyTypes) -> None:
+    noisy = any(row.mislabelled for row in told.types)
+    rows = []
+    for row in told.types:
+        cells: dict[str, object] = {
+            "type": row.type.replace("_", " "),
+            "examples": f"{row.examples:,}",
+            "share": percent(row.share),
+        }
+        if noisy:
+            cells["of the mislabelled"] = percent(row.mislabelled_share)
+        rows.append(
+            cells
+            | {
+                "depth held out": number(row.depth_held_out, 2),
+                "trained on": number(row.depth_trained_on, 2),
+                "right when held out": percent(row.consistency),
+                "consensus": percent(row.consensus_consistency),
+            }
+        )
+    print_table(f"Difficulty types of the training examples of {told.info.ensemble}", rows)
+
+
+def _layers(ambiguous: AmbiguousExamples) -> None:
+    cells = {layer.name: percent(layer.accuracy) for layer in ambiguous.layers}
+    print_table(
+        f"Probes of the {ambiguous.examples} examples most ambiguous unless the label is given, by "
+        f"layer ({ambiguous.answers:,} answers of runs that held them out)",
+        [cells | {"network": percent(ambiguous.network_accuracy)}],
+    )
