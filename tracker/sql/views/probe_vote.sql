@@ -18,7 +18,9 @@ SELECT
     value.label,
     probe_vote_block.layer,
     probed_evaluation.layers[probe_vote_block.layer + 1] AS layer_name,
-    value.predicted
+    value.predicted,
+    coalesce(get_bit(run_block.held_out, value.place::INTEGER - 1) = 1, block.split <> 'train')
+        AS held_out
 FROM counted_run
 INNER JOIN probed_evaluation ON counted_run.run_id = probed_evaluation.run_id
 INNER JOIN probe_vote_block
@@ -29,7 +31,9 @@ INNER JOIN block
     ON counted_run.dataset_id = block.dataset_id AND probe_vote_block.block = block.block
 CROSS JOIN
     LATERAL unnest(unslice(probe_vote_block.predicted), unslice(block.label))
-    WITH ORDINALITY AS value (predicted, label, place);
+    WITH ORDINALITY AS value (predicted, label, place)
+LEFT JOIN run_block
+    ON probe_vote_block.run_id = run_block.run_id AND probe_vote_block.block = run_block.block;
 
 COMMENT ON VIEW probe_vote IS
 'The class that the k-NN probe of each layer gives each example in each run.';
@@ -48,3 +52,4 @@ COMMENT ON COLUMN probe_vote.layer IS 'Number of the probe, 0 at the input.';
 COMMENT ON COLUMN probe_vote.layer_name IS
 'What the probe looks at: input, a block of the network, softmax.';
 COMMENT ON COLUMN probe_vote.predicted IS 'Index of the class of most of the 30 nearest examples.';
+COMMENT ON COLUMN probe_vote.held_out IS 'Did the run not train on the example?';

@@ -18,7 +18,9 @@ SELECT
     depth_block.evaluation,
     value.label,
     CASE WHEN value.undefined = 0 THEN value.depth END AS depth,
-    cardinality(probed_evaluation.layers) AS layers
+    cardinality(probed_evaluation.layers) AS layers,
+    coalesce(get_bit(run_block.held_out, value.place::INTEGER - 1) = 1, block.split <> 'train')
+        AS held_out
 FROM counted_run
 INNER JOIN probed_evaluation ON counted_run.run_id = probed_evaluation.run_id
 INNER JOIN depth_block
@@ -31,7 +33,9 @@ CROSS JOIN
     LATERAL unnest(
         unslice(depth_block.depth), unslice(ARRAY[depth_block.undefined]), unslice(block.label)
     )
-    WITH ORDINALITY AS value (depth, undefined, label, place);
+    WITH ORDINALITY AS value (depth, undefined, label, place)
+LEFT JOIN run_block
+    ON depth_block.run_id = run_block.run_id AND depth_block.block = run_block.block;
 
 COMMENT ON VIEW run_depth IS
 'Prediction depth of each example in each run: the layer from which on all probes agree.';
@@ -49,3 +53,4 @@ COMMENT ON COLUMN run_depth.label IS 'Index of the labelled class.';
 COMMENT ON COLUMN run_depth.depth IS
 '0 for the input, up to layers - 1 for the softmax; NULL where the last probe disagrees.';
 COMMENT ON COLUMN run_depth.layers IS 'Number of probes.';
+COMMENT ON COLUMN run_depth.held_out IS 'Did the run not train on the example?';
