@@ -41,6 +41,7 @@ WIDTHS = (64, 512, 4_096, 16_384)
 PRODUCTS = 4e10
 """Multiplications of one search at most: of large databases with wide rows only so many queries are
 asked."""
+AGREEMENT_EXAMPLES = 1_000
 SAME = 0.999
 """Share of the neighbours that must be the same: others are as near as a rounding."""
 
@@ -157,9 +158,9 @@ def votes_of(record: ProbeRecord, examples: int) -> NDArray[np.int64]:
 
 def agreement(device: torch.device) -> None:
     """Print how often votes of lower precision are those of float64, on a real network."""
-    data = to_device(load_dataset("mnist5k"), device)
+    data = to_device(load_dataset("mnist5k", examples=AGREEMENT_EXAMPLES), device)
     data = TensorDataset(data.fingerprint, data.num_classes, {"train": data.train})
-    state = trained_network(data, "small-st-vgg", epochs=2)
+    state = trained_network(data, "small-st-vgg", epochs=5)
     predicted = score(state.network, data, ["margin"]).predicted
     names = ["float64", "float32", "bfloat16", *(["tf32"] if device.type == "cuda" else [])]
     records = {
@@ -172,7 +173,10 @@ def agreement(device: torch.device) -> None:
         [name, *(f"{share:.2%}" for share in (votes[name] == votes["float64"]).mean(1))]
         for name in names[1:]
     ]
-    print("\nVotes that are those of float64, small-st-vgg on mnist5k after 2 epochs, by layer:\n")
+    print(
+        "\nVotes that are those of float64, small-st-vgg after 5 epochs on "
+        f"{AGREEMENT_EXAMPLES:,} examples of mnist5k, by layer:\n"
+    )
     print(table(["precision", *layers], lines))
 
 
