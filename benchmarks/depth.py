@@ -87,11 +87,11 @@ ADAM = ("--optimizer", "adam", "--lr", "0.001")
 SGD = ("--batch-size", "20", "--lr", "0.01")
 PLANS = (
     plan("digits", "small-st-vgg", 3, 50, "--examples", "400", *ADAM),
-    plan("digits", "resnet18", 2, 15, "--examples", "120", *SGD),
-    plan("digits", "mlp", 2, 15, "--examples", "150", *SGD),
-    plan("mnist5k", "mlp", 2, 15, "--examples", "150", *SGD),
-    plan("mnist5k", "small-st-vgg", 2, 40, "--examples", "100", *ADAM),
-    plan("mnist5k", "resnet18", 2, 12, "--examples", "40", *SGD),
+    plan("digits", "resnet18", 4, 40, "--examples", "300", *SGD),
+    plan("digits", "mlp", 4, 20, "--examples", "600", *SGD),
+    plan("mnist5k", "mlp", 4, 20, "--examples", "600", *SGD),
+    plan("mnist5k", "small-st-vgg", 4, 50, "--examples", "400", *ADAM),
+    plan("mnist5k", "resnet18", 3, 40, "--examples", "150", *SGD),
 )
 
 
