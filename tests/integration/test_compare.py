@@ -113,7 +113,7 @@ def test_error_consistency_is_scikit_learns(found: Comparison) -> None:
 
 
 def ask(engine: Engine, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    monkeypatch.setattr(command, "open_engine", lambda: engine)
+    monkeypatch.setattr(command, "open_reader", lambda: engine)
     app = typer.Typer()
     app.command()(command.compare)
     result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)

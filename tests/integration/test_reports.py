@@ -378,7 +378,7 @@ def test_the_columns_that_reports_read_exist(connection: Connection) -> None:
 @pytest.fixture
 def commands(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     """The commands of this module, on the test's database."""
-    monkeypatch.setattr(show, "open_engine", lambda: engine)
+    monkeypatch.setattr(show, "open_reader", lambda: engine)
     app = typer.Typer()
     app.command("show")(show.show)
     app.command("plot")(show.plot)
