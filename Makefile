@@ -2,10 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help install lint test docs demo bench-store bench-sampler bench-probes bench-depth bench-labels clean
+.PHONY: help install lint test chaos docs demo bench-store bench-sampler bench-probes bench-depth bench-labels clean
 help:
 	@echo "make demo   the whole path on real digits: train, store, query, reorder (under a minute)"
 	@echo "make test   every test, on the embedded servers and on external ones where they answer"
+	@echo "make chaos  faults of all sorts while runs train, and every block compared; docs/operations.md"
 	@echo "make lint   ruff, mypy, sqlfluff"
 	@echo "make docs   docs/views.md from the comments in tracker/sql/views"
 	@echo "make bench-store   the store against rows, DuckDB and MLflow; see benchmarks/README.md"
@@ -27,6 +28,10 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 tracker/sql
+
+# Half an hour or more; ARGS="--faults 20" for less. Embedded servers of its own.
+chaos: install
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from tracker import runs
 from tracker.checkpoints import CheckpointFolder
-from tracker.db.patience import AWAY
+from tracker.db.patience import AWAY, patiently
 from tracker.errors import DatasetUnavailableError, RunLostError
 from tracker.settings import Settings
 from workers.attempt import Attempt
@@ -45,8 +45,12 @@ def work(
     """
     # Before the claim: the first time it loads much of torch, and the run would seem silent.
     make_repeatable(settings.threads)
-    with engine.begin() as connection:
-        claim = runs.claim_run(connection, run_id, worker)
+
+    def claim_it() -> runs.Claim | None:
+        with engine.begin() as connection:
+            return runs.claim_run(connection, run_id, worker)
+
+    claim = patiently(claim_it, settings.stale_seconds)
     if claim is None:
         return "skipped"
     logger.info(

@@ -13,7 +13,7 @@ revision = "0007"
 down_revision = "0006"
 
 # Frozen.
-SCRIPTS: tuple[str, ...] = ()
+SCRIPTS = ("views/run_history",)
 EVENTS = (
     "queued",
     "claimed",
@@ -101,6 +101,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP VIEW run_history")
     op.drop_table("run_event")
     op.alter_column("run", "provenance", comment=OLD_PROVENANCE)
     op.drop_column("run", "retry_at")

@@ -28,7 +28,7 @@ TABLES = {
 """Those that grow with what is recorded."""
 
 WITHOUT_BLOCKS = {
-    *("counted_run", "ensemble_evaluation", "example_label", "run_progress"),
+    *("counted_run", "ensemble_evaluation", "example_label", "run_history", "run_progress"),
     *("output_version", "ensemble_agreement"),
 }
 """Views that read none of them."""

@@ -17,6 +17,7 @@ from tests.support.recorded import everything_recorded
 from tracker import runs
 from tracker.checkpoints import CheckpointFolder
 from tracker.datasets import load_dataset
+from tracker.db.engine import make_engine
 from tracker.db.models import Run
 from tracker.deletion import delete_checkpoints, delete_ensemble
 from tracker.ensembles import enqueue_runs
@@ -403,3 +404,14 @@ def test_workers_that_die_use_up_no_attempts_while_they_get_on(
 @pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
+
+
+def test_sessions_that_an_administrator_ended_are_replaced(engine: Engine) -> None:
+    with engine.connect() as connection:
+        [pid] = connection.execute(text("SELECT pg_backend_pid()")).one()
+    admin = make_engine(engine.url)
+    with admin.begin() as connection:
+        assert connection.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    admin.dispose()
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT pg_backend_pid()")) != pid

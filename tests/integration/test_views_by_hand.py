@@ -24,6 +24,7 @@ from sqlalchemy import Connection, text
 from tests.support.ensembles import Recorded, Story, record, story_of
 from tests.support.views import PAIR_VIEWS, VIEWS
 from tracker.db import schema
+from tracker.events import note_event
 
 RIGHT = {
     0: ["1111", "1111", "1111"],
@@ -78,6 +79,7 @@ def assert_near(rows: Sequence[tuple[Any, ...]], expected: Sequence[tuple[Any, .
         ("example_label", 5),
         ("run_accuracy", 3 * 4),
         ("run_progress", 3),
+        ("run_history", 6),
         ("tp_block", 4),
         ("tp_agreement", 5 * 4),
         ("tp_agreement_histogram", 4 * 4),
@@ -192,6 +194,18 @@ def test_run_progress(connection: Connection, by_hand: Recorded) -> None:
         "run_progress",
         "ensemble, seed, state, attempt, evaluations, evaluations_in_all, step, total_steps, share",
     ) == [("by-hand", seed, "complete", 1, 4, 4, 30, 30, 1.0) for seed in range(3)]
+
+
+def test_run_history(connection: Connection, by_hand: Recorded) -> None:
+    run_id = by_hand.run_ids[1]
+    note_event(connection, "retried", [run_id], {"by": "tracker retry"})
+    assert values(
+        connection, "run_history", "ensemble, seed, event, attempt, detail", "seed = 1"
+    ) == [
+        ("by-hand", 1, "claimed", 1, None),
+        ("by-hand", 1, "complete", 1, None),
+        ("by-hand", 1, "retried", 1, '{"by": "tracker retry"}'),
+    ]
 
 
 def test_history_block(connection: Connection, by_hand: Recorded) -> None:

@@ -73,6 +73,7 @@ def test_file_opens_with_title_and_grain(view: str) -> None:
         "forgetting",
         "learning_order",
         "outcome",
+        "run_history",
         "run_progress",
     ],
 )

@@ -413,6 +413,31 @@ def bimodality(recorded: Recorded) -> list[Row]:
     ]
 
 
+def run_history(recorded: Recorded) -> list[Row]:
+    """Of the columns that do not depend on the clock: claimed by a worker, and how it ended."""
+    story = recorded.story
+    rows = []
+    for run in range(story.runs):
+        if not story.recorded[run] and story.states[run] == "queued":
+            continue
+        ended = [story.states[run]] if story.states[run] not in ("queued", "running") else []
+        rows += [
+            {
+                "ensemble": story.name,
+                "ensemble_id": recorded.ensemble_id,
+                "run_id": recorded.run_ids[run],
+                "seed": run,
+                "event_number": number,
+                "event": event,
+                "attempt": 1,
+                "worker": "host:1",
+                "detail": None,
+            }
+            for number, event in enumerate(["claimed", *ended], 1)
+        ]
+    return rows
+
+
 def run_progress(recorded: Recorded) -> list[Row]:
     """Of the columns that do not depend on the clock; of runs that have no heartbeat after it."""
     story = recorded.story

@@ -67,6 +67,7 @@ VIEWS = {
     "run_progress": View(
         ("run_id",), reference.run_progress, clock=("started_at", "heartbeat_at", "finished_at")
     ),
+    "run_history": View(("run_id", "event_number"), reference.run_history, clock=("at",)),
     "tp_block": View(
         ("ensemble_id", "block", "evaluation"), reference_blocks.tp_block, slices=("correct",)
     ),

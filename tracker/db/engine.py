@@ -3,7 +3,7 @@
 from functools import cache
 
 from pydantic import SecretStr
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from tracker.db.migrate import ensure_current
@@ -92,7 +92,12 @@ def make_engine(url: URL) -> Engine:
     )
 
     @event.listens_for(engine, "handle_error")
-    def explain(context: object) -> None:
+    def explain(context: ExceptionContext) -> None:
+        if context.is_pre_ping:
+            # Whatever says so when it is tried, the connection is of no use: another is made. Not
+            # all that a server says when it goes counts as a disconnection by itself.
+            context.is_disconnect = True
+            return
         error = getattr(context, "sqlalchemy_exception", None)
         if isinstance(error, OperationalError) and getattr(context, "connection", None) is None:
             reason = str(error.orig).strip().splitlines()[-1]

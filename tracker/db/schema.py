@@ -61,6 +61,7 @@ VIEWS = (
     "example_label",
     "run_accuracy",
     "run_progress",
+    "run_history",
     "tp_block",
     "tp_agreement",
     "tp_agreement_histogram",
