@@ -18,13 +18,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--evaluations", type=int, default=600, help="of each run")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="no fault after so many"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tracker-chaos-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
         home = Path(folder) / "home"
         shape = {"workers": given.workers, "seeds": 3, "evaluations": given.evaluations}
         with arena(home, seed=given.seed, **shape) as found:
-            done = storm(found, given.faults)
+            done = storm(found, given.faults, minutes=given.minutes)
             damage = found.compare()
             if not damage.none:
                 print(found.log.read_text()[-20_000:], file=sys.stderr)

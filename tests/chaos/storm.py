@@ -9,14 +9,17 @@ from tests.chaos.arena import Arena
 from tests.chaos.faults import FAULTS
 
 
-def storm(arena: Arena, faults: int, names: Sequence[str] = tuple(FAULTS)) -> Counter[str]:
+def storm(
+    arena: Arena, faults: int, names: Sequence[str] = tuple(FAULTS), minutes: float = float("inf")
+) -> Counter[str]:
     """Do so many faults, each kind equally often and in an order drawn by seed; how many of each.
 
-    Then all that is open comes to its end.
+    None is begun after so many minutes. Then all that is open comes to its end.
     """
+    end = time.monotonic() + 60 * minutes
     done: Counter[str] = Counter()
     left: list[str] = []
-    while done.total() < faults:
+    while done.total() < faults and time.monotonic() < end:
         if not left:
             left = list(names)
             arena.random.shuffle(left)
