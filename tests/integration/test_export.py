@@ -222,7 +222,7 @@ def rich_story() -> Story:
         predicted=STORY.predicted,
         recorded=[range(4), [0, 3], [1]],
         states=["complete", "failed", "running"],
-        signals=dict.fromkeys(("confidence", "el2n"), np.full((3, 29, 4), 0.5, np.float32)),
+        signals=dict.fromkeys(("confidence", "el2n"), np.full((3, 29, 4), 0.05, np.float32)),
         # The last run holds out what the first one trains on, and both are probed.
         held_out=np.repeat([[False], [False], [True]], STORY.sizes["train"], axis=1),
         depths=np.arange(3 * 29 * 4).reshape(3, 29, 4) % 5,
