@@ -219,16 +219,17 @@ def rich_story() -> Story:
         sizes=STORY.sizes,
         num_classes=10,
         labels=LABELS,
-        predicted=STORY.predicted,
-        recorded=[range(4), [0, 3], [1]],
-        states=["complete", "failed", "running"],
-        signals=dict.fromkeys(("confidence", "el2n"), np.full((3, 29, 4), 0.05, np.float32)),
-        # The last run holds out what the first one trains on, and both are probed.
-        held_out=np.repeat([[False], [False], [True]], STORY.sizes["train"], axis=1),
-        depths=np.arange(3 * 29 * 4).reshape(3, 29, 4) % 5,
+        # The last run says what the first one does: outputs are compared between complete runs.
+        predicted=STORY.predicted[[0, 1, 2, 0]],
+        recorded=[range(4), [0, 3], [1], range(4)],
+        states=["complete", "failed", "running", "complete"],
+        signals=dict.fromkeys(("confidence", "el2n"), np.full((4, 29, 4), 0.05, np.float32)),
+        # The third run holds out what the others train on, and all are probed.
+        held_out=np.repeat([[False], [False], [True], [False]], STORY.sizes["train"], axis=1),
+        depths=np.arange(4 * 29 * 4).reshape(4, 29, 4) % 5,
         probed=[1],
         votes_told=True,
-        outputs=np.full((3, 29, 10), 0.1, np.float32),
+        outputs=np.full((4, 29, 10), 0.1, np.float32),
         name="rich",
     )
 
@@ -367,7 +368,7 @@ def test_chunks_of_a_view_make_the_same_file(
     whole = pq.read_table(written(rich, "parquet", "rich", "run_progress")).to_pylist()
     monkeypatch.setattr("tracker.exports.tables.CHUNK_BYTES", 1)
     chunked = pq.read_table(written(rich, "parquet", "rich", "run_progress")).to_pylist()
-    assert len(whole) == 3
+    assert len(whole) == 4
     assert chunked == whole
 
 
@@ -418,8 +419,8 @@ def test_runs_with_other_evaluations_are_no_array(connection: Connection) -> Non
     rows = FORMATS["npz"](outcome_source(connection, subject), file, lambda _: None)
     file.seek(0)
     arrays = loaded(file)
-    assert rows == arrays["correct"].size == 29 * 4
-    assert arrays["seed"].tolist() == [0]
+    assert rows == arrays["correct"].size == 2 * 29 * 4
+    assert arrays["seed"].tolist() == [0, 3]
 
 
 @pytest.mark.embedded_only

@@ -3,7 +3,7 @@
 -- Source: agr, Carlini 2019, as Hu 2022 ranks examples by it: the mean over the pairs of runs of
 -- the symmetric Jensen-Shannon divergence of their final softmax outputs p and q,
 -- JS = H((p + q) / 2) - (H(p) + H(q)) / 2 with the entropy H in natural logarithms: from 0, where
--- all runs say the same, to ln 2 = 0.693. Neither paper names the base, which moves no rank.
+-- all runs say the same, to ln 2 = 0.693. Hu 2022 names no base, which moves no rank.
 --
 -- Low is well represented: "the first chunk being the most well-represented" (Hu 2022). SQL cannot
 -- sensibly compute it: `tracker enqueue --record outputs` keeps the outputs, and
