@@ -29,8 +29,9 @@ NAMED = re.compile(r"sql\.(SQL|Identifier|Literal)\b|_where\(|_order\(|\*names$"
 
 BUILT_OF_CONSTANTS = {
     # Names of tables and columns that the code itself lists.
-    ("tracker/db/models.py", "_numbers.__tablename__"),
-    ("tracker/db/models.py", "column"),
+    ("tracker/db/models/base.py", "model.__tablename__"),
+    ("tracker/db/models/base.py", "settings"),
+    ("tracker/db/models/base.py", "column"),
     ("tracker/deletion.py", "', '.join(tables)"),
     ("tracker/outcomes/copying.py", "table"),
     ("tracker/registry.py", "columns"),

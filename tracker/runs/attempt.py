@@ -1,8 +1,4 @@
-"""The life of a run: queued, claimed, fenced, reaped, finished.
-
-Postgres owns the state; every step is one guarded UPDATE, so that of two workers that try the
-same thing one matches no row. Times are the database's. Nothing here knows Celery.
-"""
+"""One attempt at one run, as its worker sees it: claimed, fenced, alive, ended."""
 
 import socket
 from collections.abc import Mapping
@@ -11,25 +7,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    and_,
-    case,
-    exists,
-    func,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
-from tracker.db.models import Dataset, Ensemble, Evaluation, Run, RunEvent
+from tracker.db.models import Dataset, Ensemble, Evaluation, Run
 from tracker.errors import RunLostError
 from tracker.events import note_event
+from tracker.runs.requeue import due, note_cancelled, queue_again
 from tracker.specs import EnsembleSpec
-
-DEFAULT_ATTEMPTS = 3
-"""Attempts of a run before it counts as failed: the database's default."""
 
 ERROR_LIMIT = 20_000
 """Characters of an error's text that are kept."""
@@ -73,7 +57,7 @@ def claim_run(connection: Connection, run_id: int, worker: str) -> Claim | None:
     """Take a queued run for `worker` (`host:pid`); None if it is not there to be taken."""
     row = connection.execute(
         update(Run)
-        .where(Run.id == run_id, Run.state == "queued", ~Run.cancel_requested, _due())
+        .where(Run.id == run_id, Run.state == "queued", ~Run.cancel_requested, due())
         .values(
             state="running",
             attempt=Run.attempt + 1,
@@ -105,10 +89,6 @@ def claim_run(connection: Connection, run_id: int, worker: str) -> Claim | None:
         dataset_fingerprint=ensemble.fingerprint,
         uid=row.uid,
     )
-
-
-def _due() -> ColumnElement[bool]:
-    return or_(Run.retry_at.is_(None), Run.retry_at <= func.clock_timestamp())
 
 
 def _held(claim: Claim) -> ColumnElement[bool]:
@@ -240,10 +220,10 @@ def fail(
     """
     if retry_after is not None:
         left = and_(_held(claim), Run.attempt < Run.max_attempts)
-        state = _queue_again(connection, left, retry_after=retry_after, error=_shortened(error))
+        state = queue_again(connection, left, retry_after=retry_after, error=_shortened(error))
         if state:
             note_event(connection, "retried", [claim.run_id], _reason(error))
-            _note_cancelled(connection, state)
+            note_cancelled(connection, state)
             return state[claim.run_id]
     return "failed" if finish(connection, claim, "failed", error) else None
 
@@ -259,7 +239,7 @@ def give_back(
 
     Its worker stops (`given_back`) or has not got the data (`data_missing`).
     """
-    state = _queue_again(
+    state = queue_again(
         connection,
         _held(claim),
         retry_after=retry_after,
@@ -267,37 +247,8 @@ def give_back(
         error=_shortened(reason) if event == "data_missing" else None,
     )
     note_event(connection, event, list(state), {"reason": reason[-REASON_LIMIT:]})
-    _note_cancelled(connection, state)
+    note_cancelled(connection, state)
     return bool(state)
-
-
-def _queue_again(
-    connection: Connection,
-    which: ColumnElement[bool],
-    retry_after: timedelta = timedelta(0),
-    **values: Any,
-) -> dict[int, str]:
-    """Queue runs again, or cancel those that were to be; their new states by id."""
-    now = func.clock_timestamp()
-    rows = connection.execute(
-        update(Run)
-        .where(which)
-        .values(
-            state=case((Run.cancel_requested, "cancelled"), else_="queued"),
-            queued_at=now,
-            finished_at=case((Run.cancel_requested, now), else_=None),
-            retry_at=now + retry_after if retry_after else None,
-            sent_at=None,
-            **values,
-        )
-        .returning(Run.id, Run.state)
-    )
-    return {row.id: row.state for row in rows}
-
-
-def _note_cancelled(connection: Connection, states: Mapping[int, str]) -> None:
-    cancelled = [run_id for run_id, state in states.items() if state == "cancelled"]
-    note_event(connection, "cancelled", cancelled)
 
 
 def _shortened(error: str | None) -> str | None:
@@ -309,158 +260,3 @@ def _reason(error: str | None) -> dict[str, str] | None:
     if not error:
         return None
     return {"error": error.strip().rpartition("\n")[2][-REASON_LIMIT:]}
-
-
-def reap(connection: Connection, queue: str, stale: timedelta) -> list[int]:
-    """Take silent runs from their workers; the ids of those that are queued again.
-
-    A run that has used up its attempts fails instead; one that was to be cancelled is. An attempt
-    that has recorded something new does not count: what is to be stopped are runs that take their
-    workers with them, not workers that die. Two reapers at once skip each other's rows.
-    """
-    silent = list(
-        connection.scalars(
-            select(Run.id)
-            .where(
-                Run.queue == queue,
-                Run.state == "running",
-                func.coalesce(Run.heartbeat_at, Run.started_at) < func.clock_timestamp() - stale,
-            )
-            .with_for_update(skip_locked=True)
-        )
-    )
-    progressed = exists().where(
-        Evaluation.run_id == Run.id, Evaluation.recorded_at >= Run.started_at
-    )
-    spent = and_(Run.attempt >= Run.max_attempts, ~progressed)
-    ended = or_(Run.cancel_requested, spent)
-    rows = connection.execute(
-        update(Run)
-        .where(Run.id.in_(silent))
-        .values(
-            state=case((Run.cancel_requested, "cancelled"), (spent, "failed"), else_="queued"),
-            max_attempts=Run.max_attempts + case((progressed, 1), else_=0),
-            finished_at=case((ended, func.clock_timestamp()), else_=None),
-            queued_at=case((ended, Run.queued_at), else_=func.clock_timestamp()),
-            error=f"worker lost: no sign of life for {stale.total_seconds():g} s",
-        )
-        .returning(Run.id, Run.state)
-    ).all()
-    note_event(connection, "lost", silent, {"silent_seconds": stale.total_seconds()})
-    for state in ("failed", "cancelled"):
-        note_event(connection, state, [row.id for row in rows if row.state == state])
-    return [row.id for row in rows if row.state == "queued"]
-
-
-def unsent_runs(
-    connection: Connection, queue: str, older_than: timedelta, limit: int = 1000
-) -> list[int]:
-    """Queued runs of `queue` whose message was never sent, or that long ago; oldest first."""
-    due = func.clock_timestamp() - older_than
-    return list(
-        connection.scalars(
-            select(Run.id)
-            .where(
-                Run.queue == queue,
-                Run.state == "queued",
-                _due(),
-                or_(Run.sent_at.is_(None), Run.sent_at < due),
-            )
-            .order_by(Run.queued_at, Run.id)
-            .limit(limit)
-        )
-    )
-
-
-def mark_sent(connection: Connection, run_ids: list[int]) -> None:
-    """Note that the runs' messages have gone to the broker."""
-    connection.execute(
-        update(Run).where(Run.id.in_(run_ids)).values(sent_at=func.clock_timestamp())
-    )
-
-
-def request_cancel(connection: Connection, run_ids: list[int]) -> dict[str, int]:
-    """Cancel runs: queued ones at once, running ones at their next evaluation.
-
-    Returns
-    -------
-    dict
-        Number of runs `cancelled` and `asked` (running).
-    """
-    queued = Run.state == "queued"
-    # One statement: in two, a run that is reaped in between would match neither.
-    rows = connection.execute(
-        update(Run)
-        .where(Run.id.in_(run_ids), Run.state.in_(("queued", "running")))
-        .values(
-            state=case((queued, "cancelled"), else_=Run.state),
-            finished_at=case((queued, func.clock_timestamp()), else_=Run.finished_at),
-            cancel_requested=True,
-        )
-        .returning(Run.id, Run.state)
-    ).all()
-    by_state = {
-        state: [row.id for row in rows if row.state == state] for state in ("cancelled", "running")
-    }
-    note_event(connection, "cancelled", by_state["cancelled"])
-    note_event(connection, "cancel_requested", by_state["running"])
-    return {"cancelled": len(by_state["cancelled"]), "asked": len(by_state["running"])}
-
-
-def release(connection: Connection, worker: str) -> list[int]:
-    """Queue again the runs of a worker that is known to be dead; their ids.
-
-    The attempt was ended on purpose and does not count against `max_attempts`.
-    """
-    which = and_(Run.state == "running", Run.worker == worker)
-    states = _queue_again(connection, which, max_attempts=Run.max_attempts + 1)
-    note_event(connection, "given_back", list(states), {"reason": "its worker was stopped"})
-    _note_cancelled(connection, states)
-    return list(states)
-
-
-def retry(connection: Connection, run_ids: list[int]) -> list[int]:
-    """Queue failed and cancelled runs again, with as many attempts as at first; their ids.
-
-    What they have recorded stays, and is compared with what the new attempt says.
-    """
-    again = list(
-        connection.scalars(
-            update(Run)
-            .where(Run.id.in_(run_ids), Run.state.in_(("failed", "cancelled")))
-            .values(
-                state="queued",
-                # Attempts are numbered on, so that a stale worker of an earlier one stays out.
-                max_attempts=Run.attempt + DEFAULT_ATTEMPTS,
-                cancel_requested=False,
-                queued_at=func.clock_timestamp(),
-                sent_at=None,
-                finished_at=None,
-                retry_at=None,
-            )
-            .returning(Run.id)
-        )
-    )
-    note_event(connection, "retried", again, {"by": "tracker retry"})
-    return again
-
-
-def open_runs(connection: Connection, queue: str, worker: str | None = None) -> int:
-    """Number of runs of `queue` that are queued or running.
-
-    Queued ones that `worker` has given back because it has not got their data are left out.
-    """
-    missing = exists().where(
-        RunEvent.run_id == Run.id, RunEvent.event == "data_missing", RunEvent.worker == worker
-    )
-    return (
-        connection.scalar(
-            select(func.count())
-            .select_from(Run)
-            .where(
-                Run.queue == queue,
-                or_(Run.state == "running", and_(Run.state == "queued", ~missing)),
-            )
-        )
-        or 0
-    )
