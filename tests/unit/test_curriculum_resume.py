@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,22 @@ def test_a_batch_sampler_goes_on_between_batches_also_of_another_size() -> None:
     resumed = sampler_of(batch_size=3)
     resumed.load_state_dict(stopped.state_dict())
     assert list(resumed) == [straight[4:7], straight[7:10]]
+
+
+def test_iterators_that_a_loader_never_uses_take_nothing_from_a_resumed_epoch() -> None:
+    """A `DataLoader` with workers makes two and uses the second."""
+    straight = list(sampler_of())
+    stopped = sampler_of(batch_size=4)
+    next(iter(stopped))
+    resumed = sampler_of(batch_size=4)
+    resumed.load_state_dict(stopped.state_dict())
+    iter(resumed)
+    assert list(chain(*resumed)) == straight[4:]
+    assert list(chain(*resumed)) == straight, "the same epoch once more begins anew"
+    list(stopped)
+    resumed.load_state_dict(stopped.state_dict())
+    iter(resumed)
+    assert list(resumed) == [], "what is done stays done"
 
 
 def test_walks_longer_than_a_chunk_know_where_they_are() -> None:

@@ -116,7 +116,9 @@ class PlannedSampler(Sampler[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         """The current epoch's indices on this rank, from where a loaded state left off."""
-        begin, self._begun_at = (self._begun_at, 0) if self._walk is None else (0, 0)
+        # Loaders with workers make an iterator that they never use before the one that they do.
+        again = self._walk is not None and not self._walk.untouched
+        begin = 0 if again else self._begun_at
         if begin == 0:
             self._take_up_pending()
         plan = plan_epoch(self.curriculum, self._examples, self.epoch, self._ranking)

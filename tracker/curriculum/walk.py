@@ -39,6 +39,7 @@ class Walk:
         self._indices = indices
         self._begin = begin
         self._given = 0
+        self._asked = False
         self._open: Iterator[int] = iter(())
 
     def __iter__(self) -> Iterator[int] | Iterator[list[int]]:
@@ -50,7 +51,13 @@ class Walk:
         # A list's iterator knows what is left of it, so that nobody counts along.
         return self._given - length_hint(self._open)
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nobody has asked for anything yet."""
+        return not self._asked
+
     def _singly(self) -> Iterator[int]:
+        self._asked = True
         for start in range(0, self._end, CHUNK):
             # Python integers: datasets may not take NumPy's.
             chunk = self._next(start, CHUNK)
@@ -58,6 +65,7 @@ class Walk:
             yield from self._open
 
     def _in_batches(self, size: int) -> Iterator[list[int]]:
+        self._asked = True
         for start in range(0, self._end, size):
             yield self._next(start, size)
 
