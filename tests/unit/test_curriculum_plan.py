@@ -124,6 +124,12 @@ def test_varied_with_equal_lengths_is_fixed(n: int, t: int, length: int, increas
     assert fixed.size(t, 1, n) == varied.size(t, 1, n)
 
 
+def test_numpys_numbers_are_kept_as_json_can_hold_them() -> None:
+    lengths = [np.int64(3), np.array([3])]
+    made = [make_pacing("fixed-exponential", step_length=length) for length in lengths]  # type: ignore[arg-type]
+    assert json.dumps([each.lengths for each in made]) == "[[3], [3]]"
+
+
 def test_a_function_of_ones_own_is_kept_as_its_shares() -> None:
     pacing = make_pacing(lambda t: t / 4 - 0.25, 7)
     assert pacing == Pacing("table", shares=(-0.25, 0, 0.25, 0.5, 0.75, 1, 1.25))
@@ -311,6 +317,7 @@ def test_what_has_no_meaning_or_no_effect_is_refused(
         ("fixed-exponential", {"step_length": [1, 2]}, "one step_length: choose varied"),
         ("varied-exponential", {}, "needs step_length, a number for each step"),
         ("varied-exponential", {"step_length": [1, 0]}, "whole numbers from 1, got 0"),
+        ("fixed-exponential", {"step_length": 1.5}, "whole numbers from 1, got 1.5"),
         (lambda _: 1.0, {"start": 0.5}, "table of your own has no start"),
         (lambda _: float("nan"), {}, "must give a share of the examples, got nan at t = 0"),
         ([0.5, "all"], {}, "must give a share of the examples, got 'all' at t = 1"),

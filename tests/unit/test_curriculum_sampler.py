@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from tracker import CurriculumSampler
-from tracker.curriculum.growth import PACINGS
+from tracker.curriculum.growth import PACINGS, Pacing
 from tracker.curriculum.identity import check_dataset, first_difference
 from tracker.curriculum.order import ORDERS
 from tracker.curriculum.pacing import PACING
@@ -106,6 +106,14 @@ def test_what_the_scores_are_says_what_is_easy(scores: object) -> None:
     ("change", "message"),
     [
         ({"order": "anti-curr"}, "unknown order 'anti-curr': choose one of easy-first, hard-first"),
+        ({"pacing": ""}, "unknown pacing '': choose one of linear, quadratic"),
+        ({"pacing": []}, "pacing needs at least one share"),
+        ({"missing": ""}, "unknown missing '': choose one of last, first"),
+        ({"sampling": ""}, "unknown sampling '': choose one of shuffle, replacement"),
+        (
+            {"types": {"a": "no"}, "example_types": ["a"] * 3},
+            "weight of type 'a' must be a number, got 'no'",
+        ),
         ({"pacing": "cubic"}, "unknown pacing 'cubic': choose one of linear, quadratic"),
         ({"easy": "up"}, "unknown easy 'up': choose one of high, low"),
         (
@@ -156,6 +164,11 @@ def test_options_are_checked(change: dict[str, object], message: str) -> None:
     valid = {"scores": [1, 2, 3], "easy": "high", "epochs": 5}
     with pytest.raises(UsageError, match=message):
         CurriculumSampler(range(3), **(valid | change))
+
+
+def test_shares_may_be_an_array() -> None:
+    sampler = CurriculumSampler(range(4), order="random", pacing=np.array([0.5, 1]), epochs=2)
+    assert sampler.curriculum.pacing == Pacing("table", shares=(0.5, 1.0))
 
 
 def test_negative_epochs_are_refused() -> None:

@@ -1,6 +1,7 @@
 """What a user hands over, as arrays: scores, labels, weights, difficulty types."""
 
 from collections.abc import Mapping, Sized
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -80,12 +81,14 @@ def type_weights(
     Raises
     ------
     UsageError
-        If a type is none of them.
+        If a type is none of them, or a weight no number.
     """
     weights = np.ones(len(names))
     for name, weight in types.items():
         if name not in choices:
             raise choice_error("difficulty type", name, choices)
+        if not isinstance(weight, Real):
+            raise UsageError(f"the weight of type {name!r} must be a number, got {weight!r}")
         weights[names == name] = weight
     return weights
 

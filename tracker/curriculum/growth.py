@@ -5,8 +5,9 @@ Learning in Training Deep Networks", ICML 2019; the others: `tracker.curriculum.
 """
 
 import math
+import operator
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from numbers import Real
@@ -151,7 +152,7 @@ def make_pacing(
     UsageError
         If a name is unknown, a parameter out of range, without effect or missing.
     """
-    lengths = (step_length,) if isinstance(step_length, int) else step_length
+    lengths = _whole(step_length)
     given = {"start": start, "grow": grow, "increase": increase, "step_length": lengths}
     if not isinstance(pacing, str):
         for name, value in given.items():
@@ -173,8 +174,19 @@ def make_pacing(
         start=b if start is None else start,
         grow=a if grow is None else grow,
         increase=r if increase is None else increase,
-        lengths=None if lengths is None else tuple(lengths),
+        lengths=lengths,
     )
+
+
+def _whole(step_length: int | Iterable[int] | None) -> tuple[int, ...] | None:
+    """Lengths as Python's integers, which JSON can hold; NumPy's are taken."""
+    if step_length is None:
+        return None
+    lengths = step_length if isinstance(step_length, Iterable) else (step_length,)
+    try:
+        return tuple(operator.index(length) for length in lengths)
+    except TypeError:
+        raise UsageError(f"step_length must be whole numbers from 1, got {step_length}") from None
 
 
 def _tabulate(pacing: "Callable[[int], float] | Sequence[float]", total: int) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,6 +27,8 @@ from tracker.errors import UsageError, choice_error
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+T = TypeVar("T")
 
 REFRESHES = ("epoch",)
 
@@ -140,9 +142,9 @@ def prepare(
     if options.ensembles:
         question = Question(
             options.ensembles,
-            options.score or "accessibility",
+            _default(options.score, "accessibility"),
             options.view,
-            options.split or "train",
+            _default(options.split, "train"),
             types=options.types is not None and options.example_types is None,
         )
         asked = question
@@ -201,13 +203,13 @@ def _curriculum(
         seed=options.seed,
         order=options.order,
         easy=_easy(options, answer),
-        missing=options.missing or ("last" if options.band is None else "drop"),
+        missing=_default(options.missing, "last" if options.band is None else "drop"),
         balance=options.balance,
         band=None if options.band is None else (float(options.band[0]), float(options.band[1])),
         pacing=_pacing(options, size),
         unit=options.unit,
         step_examples=options.step_examples,
-        sampling=options.sampling or ("shuffle" if _alike(weights) else "replacement"),
+        sampling=_default(options.sampling, "shuffle" if _alike(weights) else "replacement"),
         num_samples=options.num_samples,
     )
 
@@ -244,13 +246,18 @@ def _pacing(options: Options, size: int) -> Pacing | None:
     if options.step_examples:
         total *= -(-(options.num_samples or size) // options.step_examples)
     return make_pacing(
-        options.pacing or "linear",
+        "linear" if options.pacing is None else options.pacing,
         total,
         start=options.start,
         grow=options.grow,
         increase=options.increase,
         step_length=options.step_length,
     )
+
+
+def _default(given: T | None, default: T) -> T:
+    """What was given, also where it is empty: that is refused, and not taken for the default."""
+    return default if given is None else given
 
 
 def _alike(weights: Floats | None) -> bool:

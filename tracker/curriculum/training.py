@@ -66,7 +66,12 @@ class CurriculumOptions:
             balance=self.balance,
             pacing=None
             if unpaced
-            else make_pacing(self.pacing or "linear", epochs, start=self.start, grow=self.grow),
+            else make_pacing(
+                "linear" if self.pacing is None else self.pacing,
+                epochs,
+                start=self.start,
+                grow=self.grow,
+            ),
         )
 
     @property
