@@ -1,5 +1,7 @@
 """Connections: one engine a process, to the configured database or to the embedded one."""
 
+import atexit
+import os
 from functools import cache
 
 from pydantic import SecretStr
@@ -115,9 +117,22 @@ def unchecked_engine(settings: Settings) -> Engine:
     return make_engine(database_url(settings))
 
 
+def _close_at_exit(engine: Engine) -> None:
+    """Close what is pooled when the process ends, or psycopg warns of connections left open."""
+    maker = os.getpid()
+
+    def close() -> None:
+        # A forked child has its parent's connections, which are not its own to close.
+        if os.getpid() == maker:
+            engine.dispose()
+
+    atexit.register(close)
+
+
 @cache
 def _engine(settings: Settings) -> Engine:
     engine = unchecked_engine(settings)
+    _close_at_exit(engine)
     ensure_current(engine, migrate=settings.database_url is None)
     return engine
 
@@ -140,6 +155,7 @@ def get_engine(settings: Settings | None = None) -> Engine:
 @cache
 def _reader_engine(settings: Settings) -> Engine:
     engine = make_engine(reader_url(settings))
+    _close_at_exit(engine)
     ensure_current(engine, migrate=False)
     return engine
 
