@@ -6,7 +6,8 @@ from sqlalchemy import Engine, text
 
 from tests.support.ensembles import Recorded, record, story_of
 from tracker.curriculum.records import load_snapshot, store_snapshot
-from tracker.curriculum.training import CurriculumOptions, curriculum_of
+from tracker.curriculum.replay import replay_run
+from tracker.curriculum.training import CurriculumOptions, RunOrder, curriculum_of
 from tracker.datasets import load_dataset
 from tracker.deletion import delete_ensemble
 from tracker.ensembles import default_name, enqueue_runs
@@ -53,6 +54,14 @@ def test_runs_train_in_the_order_of_scores_that_were_fixed(
         np.testing.assert_array_equal(
             stored.labels, load_dataset("digits", examples=50).splits["train"].labels
         )
+        order = RunOrder(added, examples, seed=1, epochs=2)
+        assert replay_run(connection, name, 1, 1).tolist() == order.indices(1).tolist()
+        for seed, epoch, message in (
+            (2, 0, "no run of seed 2: choose one of 0 to 1"),
+            (1, 2, "have epochs 0 to 1, got 2"),
+        ):
+            with pytest.raises(NotFoundError, match=message):
+                replay_run(connection, name, seed, epoch)
         steps = connection.scalars(text("SELECT step FROM run")).all()
         assert steps == [2, 2]
         delete_ensemble(connection, name)

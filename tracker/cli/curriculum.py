@@ -16,7 +16,7 @@ from tracker.cli.session import open_reader
 from tracker.curriculum.order import ORDERS, Indices
 from tracker.curriculum.pacing import PACING
 from tracker.curriculum.records import epochs_of, list_curricula, load_curriculum
-from tracker.curriculum.replay import replay_epoch
+from tracker.curriculum.replay import replay_epoch, replay_run
 from tracker.curriculum.training import CurriculumOptions
 from tracker.errors import UsageError, choice_error
 from tracker.reports import snapshot
@@ -58,8 +58,11 @@ def show(
 
 @app.command()
 def replay(
-    name: Annotated[str, typer.Argument(help="Name of a curriculum.")],
+    name: Annotated[
+        str, typer.Argument(help="Name of a curriculum; with --seed, of an ensemble under one.")
+    ],
     epoch: Annotated[int, typer.Option(help="Which epoch, from 0.")],
+    seed: Annotated[int | None, typer.Option(help="Which run of an ensemble.")] = None,
     file_format: Annotated[
         str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")
     ] = "lines",
@@ -67,14 +70,19 @@ def replay(
 ) -> None:
     """Print the exact indices of an epoch again, checked against what was recorded.
 
-    One index a line, in order, over all processes together.
+    One index a line, in order, over all processes together. With --seed, the order in which that
+    run of an ensemble under a curriculum sees its training examples, of which nothing is recorded.
     """
     if file_format not in FORMATS:
         raise choice_error("format", file_format, FORMATS)
     if file_format == "npy" and out is None:
         raise UsageError("--format npy needs --out, a file")
     with snapshot(open_reader()) as connection:
-        indices = replay_epoch(connection, name, epoch)
+        indices = (
+            replay_epoch(connection, name, epoch)
+            if seed is None
+            else replay_run(connection, name, seed, epoch)
+        )
     if out is None:
         sys.stdout.write(_text(indices, file_format))
         return
@@ -82,7 +90,8 @@ def replay(
         _write(indices, file_format, out)
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror or error}") from None
-    output.out.print(f"wrote {out}: {len(indices):,} indices, as recorded")
+    recorded = ", as recorded" if seed is None else ""
+    output.out.print(f"wrote {out}: {len(indices):,} indices{recorded}")
 
 
 @app.command()

@@ -1,12 +1,17 @@
 """A recorded epoch once more: the exact indices, told from what is stored, and checked."""
 
 import numpy as np
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from tracker.curriculum.order import Indices
 from tracker.curriculum.plan import plan_epoch
 from tracker.curriculum.records import checksum, epochs_of, load_curriculum, load_snapshot
-from tracker.errors import NotFoundError, ReplayError
+from tracker.curriculum.training import RunOrder
+from tracker.db.models import Run
+from tracker.ensembles import get_ensemble_id
+from tracker.errors import NotFoundError, ReplayError, UsageError
+from tracker.reports.ensembles import describe_ensemble
+from tracker.specs import EnsembleSpec, Schedule
 
 
 def replay_epoch(connection: Connection, name: str, epoch: int) -> Indices:
@@ -37,6 +42,37 @@ def replay_epoch(connection: Connection, name: str, epoch: int) -> Indices:
             f"NumPy {record.versions.get('numpy')}, here {np.__version__})"
         )
     return indices
+
+
+def replay_run(connection: Connection, ensemble: str, seed: int, epoch: int) -> Indices:
+    """The positions of one epoch of a run that trains under a curriculum, in order.
+
+    Nothing was recorded of the epoch to compare with: it is told from what the worker tells it
+    from, the ensemble's curriculum and scores and the run's seed.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such ensemble, no run of that seed in it, or no such epoch.
+    UsageError
+        If the ensemble trains without a curriculum.
+    """
+    spec = describe_ensemble(connection, ensemble).spec
+    if not isinstance(spec, EnsembleSpec) or spec.curriculum is None:
+        raise UsageError(f"ensemble {ensemble!r} trains without a curriculum: leave out --seed")
+    of_ensemble = Run.ensemble_id == get_ensemble_id(connection, ensemble)
+    seeds = list(connection.scalars(select(Run.seed).where(of_ensemble).order_by(Run.seed)))
+    if seed not in seeds:
+        raise NotFoundError(
+            f"ensemble {ensemble!r} has no run of seed {seed}: choose one of {_ranges(seeds)}"
+        )
+    examples = load_snapshot(connection, bytes.fromhex(spec.curriculum.snapshot))
+    epochs = Schedule.of(spec, len(examples)).epochs
+    if not 0 <= epoch < epochs:
+        raise NotFoundError(f"runs of {ensemble!r} have epochs 0 to {epochs - 1}, got {epoch}")
+    trained = np.flatnonzero(~spec.held_out(seed, len(examples)))
+    order = RunOrder(spec.curriculum, examples, seed=seed, epochs=epochs, trained=trained)
+    return order.indices(epoch)
 
 
 def _ranges(numbers: list[int]) -> str:
