@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, make_url, text
 
+from tests.integration.test_depth import STORY as PROBED
 from tests.support import reference
 from tests.support.ensembles import (
     Recorded,
@@ -263,7 +264,7 @@ def test_names_that_are_no_score_list_the_choices(engine: Engine, demo: Recorded
 def test_the_field_knows_only_scores_that_exist(engine: Engine) -> None:
     with engine.connect() as connection:
         columns = {name for view in score_views(connection).values() for name in view}
-    assert set(EASIER) <= columns | {"depth_trained_on", "depth_held_out"}
+    assert set(EASIER) <= columns
     assert easy_end("rank") == easy_end("accessibility.rank") == "low"
     assert easy_end("difficulty_type.rank") is None, "a place within a type"
 
@@ -385,7 +386,7 @@ TYPES = np.array(["easy", "looks_like_a_different_class", "ambiguous", "easy"] *
 
 
 def with_types(engine: Engine, kept: str = "position <> 3") -> None:
-    """A view of difficulty types in place of the real one, which needs probed networks."""
+    """A view with as many of each type as a test of proportions needs, in place of the real one."""
     cases = " ".join(f"WHEN {place} THEN '{name}'" for place, name in enumerate(TYPES[:4]))
     with engine.begin() as connection:
         connection.execute(text("DROP VIEW IF EXISTS difficulty_type CASCADE"))
@@ -421,6 +422,20 @@ def test_types_of_the_ensemble_are_weights(engine: Engine, demo: Recorded) -> No
         CurriculumSampler(train, types={"hard": 0}, **shared)
     with pytest.raises(UsageError, match="difficulty types are those of one ensemble, not of demo"):
         CurriculumSampler(train, types={"easy": 0}, **{**shared, "ensemble": ["demo", "demo"]})
+
+
+@pytest.mark.embedded_only
+def test_types_and_depths_of_probed_networks(engine: Engine) -> None:
+    """By the real views: example 0 is easy, 1 ambiguous, 3 of no type; see test_depth."""
+    with engine.begin() as connection, block_size(8):
+        probed = record(connection, PROBED)
+    assert read_scores("depth", "depth_trained_on", engine=engine).tolist() == [0, 2, 1, 2]
+    shared = {"ensemble": "depth", "epochs": 4, "start": 1.0, "engine": engine}
+    sampler = CurriculumSampler(
+        split_of(probed), score="depth_trained_on", types={"ambiguous": 0}, **shared
+    )
+    assert sampler.curriculum.easy == "low"
+    assert sampler.ranking.tolist() == [0, 2, 3]
 
 
 @pytest.mark.embedded_only
