@@ -49,13 +49,7 @@ class TrainingState:
         """Positions in the training split of the examples trained on, int64, ascending."""
         self._curriculum = None
         if spec.curriculum is not None and examples is not None:
-            self._curriculum = RunOrder(
-                spec.curriculum,
-                examples,
-                seed=seed,
-                epochs=self.schedule.epochs,
-                trained=self.trained_on.cpu().numpy(),
-            )
+            self._curriculum = RunOrder.of(spec, examples, seed)
         self.network = build_model(spec.arch, data.shape, data.num_classes).to(self.device)
         self.optimizer = OPTIMIZERS[spec.recipe.optimizer](self.network.parameters(), spec.recipe)
         self.step = 0

@@ -261,7 +261,7 @@ def curriculum_options(
     options = CurriculumOptions(
         order,
         tuple(name.strip() for name in ensembles.split(",")),
-        score=score or "accessibility",
+        score="accessibility" if score is None else score,
         pacing=pacing,
         start=start,
         grow=grow,

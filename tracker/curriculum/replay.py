@@ -11,7 +11,7 @@ from tracker.db.models import Run
 from tracker.ensembles import get_ensemble_id
 from tracker.errors import NotFoundError, ReplayError, UsageError
 from tracker.reports.ensembles import describe_ensemble
-from tracker.specs import EnsembleSpec, Schedule
+from tracker.specs import EnsembleSpec
 
 
 def replay_epoch(connection: Connection, name: str, epoch: int) -> Indices:
@@ -67,11 +67,10 @@ def replay_run(connection: Connection, ensemble: str, seed: int, epoch: int) -> 
             f"ensemble {ensemble!r} has no run of seed {seed}: choose one of {_ranges(seeds)}"
         )
     examples = load_snapshot(connection, bytes.fromhex(spec.curriculum.snapshot))
-    epochs = Schedule.of(spec, len(examples)).epochs
+    order = RunOrder.of(spec, examples, seed)
+    epochs = order.curriculum.epochs
     if not 0 <= epoch < epochs:
         raise NotFoundError(f"runs of {ensemble!r} have epochs 0 to {epochs - 1}, got {epoch}")
-    trained = np.flatnonzero(~spec.held_out(seed, len(examples)))
-    order = RunOrder(spec.curriculum, examples, seed=seed, epochs=epochs, trained=trained)
     return order.indices(epoch)
 
 

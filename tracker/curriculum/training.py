@@ -20,7 +20,7 @@ from tracker.curriculum.plan import Examples, make_ranking, plan_epoch
 from tracker.curriculum.records import snapshot_digest
 from tracker.curriculum.scores import Question, StoredSplit, ask, read_examples, read_split
 from tracker.errors import DatasetMismatchError, UsageError
-from tracker.specs import CurriculumSpec
+from tracker.specs import CurriculumSpec, EnsembleSpec, Schedule
 
 SUSPECTED = table("suspected_label_errors", column("ensemble", Text), column("position", Integer))
 
@@ -182,6 +182,26 @@ class RunOrder:
         )
         self._examples = examples
         self._ranking = make_ranking(self.curriculum, examples)
+
+    @classmethod
+    def of(cls, spec: EnsembleSpec, examples: Examples, seed: int) -> "RunOrder":
+        """The order of the run of `seed` in an ensemble that trains under a curriculum.
+
+        Raises
+        ------
+        UsageError
+            If it trains without one.
+        """
+        if spec.curriculum is None:
+            raise UsageError("the ensemble trains without a curriculum")
+        size = len(examples)
+        return cls(
+            spec.curriculum,
+            examples,
+            seed=seed,
+            epochs=Schedule.of(spec, size).epochs,
+            trained=np.flatnonzero(~spec.held_out(seed, size)),
+        )
 
     def indices(self, epoch: int) -> Indices:
         """Positions in the training split, int64 [n], of one epoch."""
