@@ -39,6 +39,7 @@ def test_compared_drawn_recorded_shown_and_replayed(
     for arguments, message in (
         (("replay", "mine", "--epoch", "2"), "has begun no epoch 2: choose one of 0 to 1"),
         (("replay", "mine", "--epoch", "0", "--format", "npy"), "--format npy needs --out"),
+        (("replay", REFERENCE, "--epoch", "0", "--seed", "1000"), "trains without a curriculum"),
         (("preview", REFERENCE, "--order", "easy"), "unknown order 'easy'"),
         (("compare", "--conditions", "dirty"), "unknown condition 'dirty'"),
     ):
@@ -65,6 +66,10 @@ def _compare(tracker: Tracker) -> None:
             f"WHERE ensemble = '{arm['ensemble']}' AND split = 'test' AND evaluation = 2"
         )
         assert float(mean) == pytest.approx(arm["mean"])
+    [easy] = [arm["ensemble"] for arm in found["arms"] if arm["arm"] == "easy-first"]
+    order = tracker("curriculum", "replay", easy, "--seed", "1", "--epoch", "1").split()
+    assert len(order) == 60
+    assert set(order) <= {str(position) for position in range(60)}
 
 
 def _record(settings: Settings) -> dict[int, list[int]]:
