@@ -108,6 +108,8 @@ def test_what_the_scores_are_says_what_is_easy(scores: object) -> None:
         ({"order": "anti-curr"}, "unknown order 'anti-curr': choose one of easy-first, hard-first"),
         ({"pacing": ""}, "unknown pacing '': choose one of linear, quadratic"),
         ({"pacing": []}, "pacing needs at least one share"),
+        ({"band": (0.1, 0.5, 0.9)}, r"band must be two quantiles, .*, got \(0.1, 0.5, 0.9\)"),
+        ({"band": 0.5}, "band must be two quantiles, .*, got 0.5"),
         ({"missing": ""}, "unknown missing '': choose one of last, first"),
         ({"sampling": ""}, "unknown sampling '': choose one of shuffle, replacement"),
         (
@@ -171,10 +173,14 @@ def test_shares_may_be_an_array() -> None:
     assert sampler.curriculum.pacing == Pacing("table", shares=(0.5, 1.0))
 
 
-def test_negative_epochs_are_refused() -> None:
+def test_what_is_no_epoch_is_refused_and_changes_nothing() -> None:
     sampler = CurriculumSampler(range(3), scores=[1, 2, 3], easy="high", epochs=5)
     with pytest.raises(UsageError, match="epoch must be at least 0, got -1"):
         sampler.set_epoch(-1)
+    for epoch in (1.5, "1", None):
+        with pytest.raises(UsageError, match=f"epoch must be a whole number, got {epoch!r}"):
+            sampler.set_epoch(epoch)  # type: ignore[arg-type]
+    assert sampler.epoch == 0
 
 
 def test_the_same_dataset_is_accepted() -> None:

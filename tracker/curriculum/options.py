@@ -205,13 +205,23 @@ def _curriculum(
         easy=_easy(options, answer),
         missing=_default(options.missing, "last" if options.band is None else "drop"),
         balance=options.balance,
-        band=None if options.band is None else (float(options.band[0]), float(options.band[1])),
+        band=_band(options.band),
         pacing=_pacing(options, size),
         unit=options.unit,
         step_examples=options.step_examples,
         sampling=_default(options.sampling, "shuffle" if _alike(weights) else "replacement"),
         num_samples=options.num_samples,
     )
+
+
+def _band(band: tuple[float, float] | None) -> tuple[float, float] | None:
+    if band is None:
+        return None
+    try:
+        low, high = band
+        return float(low), float(high)
+    except (TypeError, ValueError):
+        raise UsageError(f"band must be two quantiles, 0 <= low < high <= 1, got {band}") from None
 
 
 def _easy(options: Options, answer: Answer | None) -> Easy | None:

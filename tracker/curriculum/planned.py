@@ -1,5 +1,6 @@
 """The epochs of a curriculum, handed out to one of several ranks, stopped and gone on with."""
 
+import operator
 import warnings
 from collections.abc import Iterator, Mapping, Sized
 from dataclasses import replace
@@ -136,11 +137,15 @@ class PlannedSampler(Sampler[Any]):
         A new epoch takes up the scores of `update`, and with `refresh` reads the database: then
         all ranks have to call it. The epoch that it is already stays where it is.
         """
-        if epoch < 0:
+        try:
+            wanted = operator.index(epoch)
+        except TypeError:
+            raise UsageError(f"epoch must be a whole number, got {epoch!r}") from None
+        if wanted < 0:
             raise UsageError(f"epoch must be at least 0, got {epoch}")
-        if epoch == self.epoch:
+        if wanted == self.epoch:
             return
-        self.epoch = epoch
+        self.epoch = wanted
         self._walk, self._begun_at = None, 0
         self._take_up_pending()
         if self._refreshed is not None:
