@@ -112,6 +112,7 @@ def test_curriculum_sampler_reads_the_ensemble(digits_ensemble: Tracker) -> None
     assert everything == set(range(4000))
 
 
+@pytest.mark.embedded_only
 def test_repeating_a_command_adds_nothing_and_more_seeds_add_the_missing(
     tracker: Tracker,
 ) -> None:
@@ -134,6 +135,7 @@ def test_resnet18_on_a_cpu(tracker: Tracker) -> None:
     assert rows == [["mnist5k-256-resnet18-1epoch", "complete", "1"]] * 2
 
 
+@pytest.mark.embedded_only
 def test_a_killed_worker_is_replaced_and_no_bit_differs(tracker: Tracker, engine: Engine) -> None:
     recipe = (*MLP, "--epochs", "60", "--seeds", "2")
     with tracker.worker():
@@ -206,7 +208,9 @@ def test_a_failing_run_says_why_and_does_not_block_the_queue(tracker: Tracker) -
 
 @pytest.mark.embedded_only
 def test_ctrl_c_twice_gives_the_run_back_at_once(tracker: Tracker) -> None:
-    tracker("enqueue", *MLP, "--epochs", "2000", "--seeds", "1", "--name", "long")
+    # Its only evaluation is far away, or the first Ctrl-C would give the run back.
+    length = ("--epochs", "20000", "--record-every", "20000epochs")
+    tracker("enqueue", *MLP, *length, "--seeds", "1", "--name", "long")
     with tracker.worker() as worker:
         wait_until(lambda: tracker.sql("SELECT 1 FROM run WHERE state = 'running'") != [])
         for _ in range(2):

@@ -35,6 +35,7 @@ def piped(tracker: Tracker, text: str, *arguments: str) -> subprocess.CompletedP
     )  # fmt: skip
 
 
+@pytest.mark.embedded_only
 def test_roles_are_made_and_each_does_its_work(prefix: str, tracker: Tracker) -> None:
     make = ("db", "roles", "--prefix", prefix, "--password-stdin")
     done = piped(tracker, "\n".join(SECRETS) + "\n", *make)

@@ -538,6 +538,9 @@ def pairs(draw: st.DrawFn) -> tuple[Story, Story]:
         recorded=recorded,
         states=draw(states),
         classes_known=draw(known),
+        held_out=rng.random((runs, story.sizes["train"])) < draw(st.sampled_from([0, 0.3, 1])),
+        outputs=None,
+        depths=None,
     )
 
 

@@ -151,6 +151,14 @@ def test_every_view_says_what_was_imported(
         classes_known=True,
         signals={"margin": margin},
         held_out=None,
+        original_labels=None,
+        outputs=None,
+        depths=None,
+    )
+    # The file does not say how many classes there are: as many as it shows.
+    shown = rows_of(told)
+    told = with_changes(
+        told, num_classes=1 + int(max(shown["label"].max(), shown["predicted"].max()))
     )
     with block_size(8):
         import_ensemble(kept_engine, [parquet(tmp_path_factory.mktemp("a"), told)], told.name)
@@ -567,7 +575,7 @@ def test_reports(engine: Engine, imported: Story) -> None:
 
 def test_plots(engine: Engine, imported: Story) -> None:
     assert tp_agreement(engine, "theirs") is not None
-    with pytest.raises(UsageError, match="'theirs' was imported without pictures, which a plot of"):
+    with pytest.raises(UsageError, match="'theirs' was imported without pictures, which this plot"):
         learning_order(engine, "theirs")
 
 

@@ -304,12 +304,13 @@ def test_mask(undone: Any, rows: np.ndarray, seed: int) -> None:
     """It keeps the counts of some examples, and as many slices."""
     slices = slices_of(rows[0])
     members = np.random.default_rng(seed).random(rows.shape[1]) < 0.5
-    masked = one(
-        undone,
-        "bitslice_mask(CAST(:s AS varbit[]), CAST(:m AS varbit))",
-        s=slices,
-        m=bitmap(members),
-    )
+    with undone() as connection:
+        masked = one(
+            connection,
+            "bitslice_mask(CAST(:s AS varbit[]), CAST(:m AS varbit))",
+            s=slices,
+            m=bitmap(members),
+        )
     assert len(masked) == len(slices)
     assert counts_of(masked) == np.where(members, rows[0], 0).tolist()
 
