@@ -25,6 +25,11 @@ class TrainingState:
     ----------
     examples
         What the ensemble's curriculum goes by, if it has one.
+
+    Raises
+    ------
+    ValueError
+        If it has one and they are missing: the plain order would be another recipe.
     """
 
     def __init__(
@@ -48,7 +53,9 @@ class TrainingState:
         self.trained_on = torch.from_numpy(np.flatnonzero(~unseen)).to(self.device)
         """Positions in the training split of the examples trained on, int64, ascending."""
         self._curriculum = None
-        if spec.curriculum is not None and examples is not None:
+        if spec.curriculum is not None:
+            if examples is None:
+                raise ValueError("a curriculum needs the examples that it orders")
             self._curriculum = RunOrder.of(spec, examples, seed)
         self.network = build_model(spec.arch, data.shape, data.num_classes).to(self.device)
         self.optimizer = OPTIMIZERS[spec.recipe.optimizer](self.network.parameters(), spec.recipe)
