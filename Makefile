@@ -1,6 +1,10 @@
 # Everything starts from `python3`, `pip` and `make`; each target installs what it needs into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# In this mode the clone's folder is on the path: with setuptools' default, Python started beside the
+# clone would take the folder `tracker` itself for the package.
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	--config-settings editable_mode=compat --editable
 
 .PHONY: help install lint test chaos docs demo bench-store bench-sampler bench-probes bench-depth bench-labels clean
 help:
@@ -20,7 +24,7 @@ install: .venv/.installed
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PIP_INSTALL) '.[dev]'
 	@touch $@
 
 lint: install
@@ -44,7 +48,7 @@ demo: install
 
 # Some minutes; ARGS="--quick" for seconds of it.
 bench-probes: install
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(PIP_INSTALL) '.[bench]'
 	$(BIN)/python -m benchmarks.probes $(ARGS)
 
 # A quarter of an hour on two cores: it trains real ensembles.
@@ -53,7 +57,7 @@ bench-depth: install
 
 # Several minutes and about 10 GB of disk; ARGS="--quick" for a tenth of it.
 bench-store: install
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(PIP_INSTALL) '.[bench]'
 	$(BIN)/python -m benchmarks.store $(ARGS)
 
 # Two minutes and 1 GB of disk.
@@ -62,7 +66,7 @@ bench-sampler: install
 
 # 150 small trainings: a few minutes.
 bench-labels: install
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(PIP_INSTALL) '.[bench]'
 	$(BIN)/python -m benchmarks.label_errors $(ARGS)
 
 clean:
