@@ -431,8 +431,10 @@ def test_types_and_depths_of_probed_networks(engine: Engine) -> None:
         probed = record(connection, PROBED)
     assert read_scores("depth", "depth_trained_on", engine=engine).tolist() == [0, 2, 1, 2]
     shared = {"ensemble": "depth", "epochs": 4, "start": 1.0, "engine": engine}
+    with pytest.raises(UsageError, match=r"difficulty_type is no number: weigh by types=\{...\}"):
+        CurriculumSampler(split_of(probed), score="difficulty_type", **shared)
     sampler = CurriculumSampler(
-        split_of(probed), score="depth_trained_on", types={"ambiguous": 0}, **shared
+        split_of(probed), score="prediction_depth", types={"ambiguous": 0}, **shared
     )
     assert sampler.curriculum.easy == "low"
     assert sampler.ranking.tolist() == [0, 2, 3]

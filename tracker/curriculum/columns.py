@@ -54,8 +54,12 @@ HOMES = {
     "aum": "aum",
     "consistency": "consistency",
     **dict.fromkeys(("consensus_class", "consensus_share", "prediction_entropy"), "consensus"),
+    **dict.fromkeys(("depth_trained_on", "depth_held_out"), "prediction_depth"),
 }
 """Columns of the summary and the views that it has them from, which answer several times faster."""
+
+SYNONYMS = {"prediction_depth": "depth_trained_on"}
+"""What the field calls a score, and the column: a curriculum orders what is trained on."""
 
 _RANKED = {"accessibility", "learning_order", SUMMARY}
 """Views whose `rank` is one of accessibility."""
@@ -97,6 +101,9 @@ def find_score(connection: Connection, name: str, view: str | None = None) -> Sc
     """
     if not isinstance(name, str):
         raise UsageError(f"score must be the name of a column, got {name!r}")
+    if name == "difficulty_type":
+        raise UsageError("difficulty_type is no number: weigh by types={...}, not by score")
+    name = SYNONYMS.get(name, name) if view is None else name
     views = score_views(connection)
     where, dot, column = name.rpartition(".")
     if dot and view is not None:
@@ -133,7 +140,7 @@ def easy_end(score: str | None, easy: str | None = None) -> Easy | None:
             return end
     if easy is not None:
         raise choice_error("easy", easy, EASY_ENDS)
-    view, _, column = (score or "").rpartition(".")
+    view, _, column = SYNONYMS.get(score or "", score or "").rpartition(".")
     if column == "rank" and view and view not in _RANKED:
         return None
     return EASIER.get(column)
