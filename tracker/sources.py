@@ -35,6 +35,8 @@ class ImportedSource(Frozen):
         exclude_if=lambda signals: not signals,
     )
     """Signals that every run has at every evaluation; empty too where that is not told."""
+    partial: tuple[str, ...] = Field(default=(), exclude_if=lambda partial: not partial)
+    """Signals that some evaluations have not."""
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -48,13 +50,21 @@ class ImportedSource(Frozen):
         return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
-    def of(cls, paths: Sequence[Path], form: str, splits: Iterable[str]) -> "ImportedSource":
+    def of(
+        cls, paths: Sequence[Path], form: str, splits: Iterable[str], partial: Iterable[str] = ()
+    ) -> "ImportedSource":
         """The source that these files, or the files in these folders, are."""
         digests = [_sha256(file) for file in _files(paths)]
         whole = hashlib.sha256("\n".join(digests).encode()).hexdigest()
         names = ", ".join(path.resolve().name for path in paths)
         digest = digests[0] if len(digests) == 1 else whole
-        return cls(file=names, sha256=digest, format=form, splits=tuple(splits))
+        return cls(
+            file=names,
+            sha256=digest,
+            format=form,
+            splits=tuple(splits),
+            partial=tuple(partial),
+        )
 
 
 def imported_from(spec: Mapping[str, Any]) -> ImportedSource | None:

@@ -13,11 +13,21 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import Engine, text
 
-from tests.support.ensembles import Story, block_size, dataset_of, story_of
+from tests.support.ensembles import (
+    Story,
+    block_size,
+    dataset_of,
+    layout_of,
+    record,
+    story_of,
+    with_changes,
+)
 from tracker.deletion import contents
 from tracker.errors import UsageError
 from tracker.exports import export
 from tracker.imports import import_ensemble
+from tracker.outcomes.copying import copy_into
+from tracker.outcomes.packing import signal_rows
 from tracker.registry import register_dataset
 from tracker.verification import verify
 
@@ -313,3 +323,58 @@ def test_damage_of_runs_with_gaps(
     import_gaps(engine, tmp_path)
     damage(engine, *statements)
     assert problems(engine) == expected
+
+
+# --- signals of some evaluations ------------------------------------------------------------------
+
+
+def probed(engine: Engine) -> Story:
+    """Loss everywhere, one margin at the last evaluation of both runs, another of one run only.
+
+    As --probe final records them: no input margin where nothing is another class, and an infinite
+    one where no change of the picture helps.
+    """
+    numbers = np.random.default_rng(8).random((2, 40, 5), dtype=np.float32)
+    story = with_changes(STORY, name="probed", signals={"loss": numbers})
+    with engine.begin() as connection:
+        recorded = record(connection, story)
+        parts = layout_of(story)
+        for run, last in enumerate(numbers[:, :, 4]):
+            distance = last.copy()
+            distance[[0, 39]] = np.nan, np.inf
+            told = {"output_margin": last} | ({"input_margin": distance} if run else {})
+            rows = signal_rows(parts, recorded.run_ids[run], 4, told)
+            columns = "run_id, block, signal, evaluation, value"
+            copy_into(connection, f"signal_block ({columns})", rows)
+    return story
+
+
+def signals_of(engine: Engine, name: str) -> list[str]:
+    """Every row of the view, which says what it says of each number."""
+    query = text(
+        "SELECT seed, split, position, evaluation, label, signal, value, held_out FROM signal "
+        "WHERE ensemble = :name ORDER BY signal, seed, evaluation, split, position"
+    )
+    with engine.connect() as connection:
+        return [str(row) for row in connection.execute(query, {"name": name})]
+
+
+@pytest.mark.parametrize("form", ["parquet", "npz"])
+@pytest.mark.parametrize("dataset", ["ours", None])
+def test_signals_of_some_evaluations_come_back(
+    engine: Engine, tmp_path: Path, form: str, dataset: str | None
+) -> None:
+    probed(engine)
+    file = tmp_path / f"told.{form}"
+    with file.open("wb") as stream:
+        export(engine, "probed", "outcome", form, stream)
+    import_ensemble(engine, [file], "again", dataset=dataset)
+    told = signals_of(engine, "again")
+    assert told == signals_of(engine, "probed")
+    assert len(told) == 40 * (2 * 4 + 2 + 1)
+    assert not verify(engine, "again").problems
+    with engine.connect() as connection:
+        summarised = connection.execute(
+            text("SELECT DISTINCT signal FROM run_signal WHERE ensemble = 'again'")
+        )
+        assert summarised.scalars().all() == ["loss"]

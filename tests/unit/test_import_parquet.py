@@ -196,6 +196,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "fractions as names": (put(grid(), "example", 4, 1.5), "column example holds double, not int"),
     "a negative class": (grid() | {"predicted": [0, -3] * 6}, "predicted in row 1 is -3, not a"),
     "NaN": (grid() | {"margin": [0.5] * 11 + [float("nan")]}, "margin in row 11 is nan: a signal"),
+    "a signal of some examples": (
+        grid() | {"margin": [0.5] * 7 + [None, 0.5, None] + [0.5] * 2},
+        "run 1, example 0, evaluation 2 has no margin, which other examples have",
+    ),
     "two labels": (grid() | {"predicted": [1] * 12, "label": [0] * 11 + [4]},
                    "example 2 has the labels 0 and 4"),
     "several ensembles": (grid() | {"ensemble": ["a", "b"] * 6},

@@ -145,6 +145,6 @@ def import_ensemble(
     with engine.connect() as connection:
         check_new(connection, name, dataset)
     trajectories = read_trajectories(paths, chosen, Options(split, first_evaluation))
-    source = ImportedSource.of(paths, chosen, trajectories.splits)
+    source = ImportedSource.of(paths, chosen, trajectories.splits, trajectories.partial)
     with within_memory(trajectories.what):
         return write_ensemble(engine, name, trajectories, source, dataset, data_folder, progress)

@@ -6,7 +6,8 @@ correct : bool or 0/1 [R, X, E]
 predicted : class indices [R, X, E]
     One of the two; both must agree with `label`. [R, X] is one evaluation.
 label : class indices [X], optional
-margin, confidence, loss, el2n : [R, X, E], optional
+margin, confidence, loss, el2n, output_margin, input_margin : [R, X, E], optional
+    An evaluation at which all examples have NaN has not recorded it.
 example or stimulus : integers or strings [X], optional
     What the examples are called.
 observer : integers or strings [R], optional
@@ -47,16 +48,23 @@ from tracker.imports.trajectories import (
     first,
     refuse,
 )
-from tracker.imports.values import Refusal, as_classes, as_correct, as_signal, first_double
+from tracker.imports.values import (
+    UNRECORDED,
+    Refusal,
+    as_classes,
+    as_correct,
+    as_signal,
+    first_double,
+)
 from tracker.outcomes.held_out import TRAIN
-from tracker.outcomes.signals import SIGNALS
+from tracker.outcomes.signals import ALL_SIGNALS
 
 MAX_RUNS = 1_000_000
 OUTCOMES = ("correct", "predicted")
 EXAMPLE_IDS = ("example", "stimulus", "position")
 RUN_IDS = "observer"
 KNOWN = (
-    *(*OUTCOMES, *SIGNALS, *EXAMPLE_IDS, RUN_IDS),
+    *(*OUTCOMES, *ALL_SIGNALS, *EXAMPLE_IDS, RUN_IDS),
     *("label", "held_out", "seed", "evaluation", "split"),
 )
 UNNEEDED = ("metadata", "example_id")
@@ -73,14 +81,14 @@ def read_npz(paths: list[Path], options: Options) -> Trajectories:
     """
     (file,) = paths
     members, ignored = read_members(file, KNOWN)
-    told = {name: members[name] for name in (*OUTCOMES, *SIGNALS) if name in members}
+    told = {name: members[name] for name in (*OUTCOMES, *ALL_SIGNALS) if name in members}
     runs, examples, evaluations = _check_shapes(file, told, ignored)
     label = _vector(members, "label", examples)
     labels = None if label is None else _labels(label)
     ordinals = _ordinals(members, file, evaluations, options)
     seeds = _seeds(members, runs)
     names = names_of(_vector(members, RUN_IDS, runs))
-    labels, num_classes = _survey(told, labels, examples)
+    labels, num_classes, partial = _survey(told, labels, examples)
     splits = _splits(members, examples, labels, options)
     return Trajectories(
         splits=splits,
@@ -96,6 +104,7 @@ def read_npz(paths: list[Path], options: Options) -> Trajectories:
         what=file.name,
         has_correct="correct" in told,
         has_predicted="predicted" in told,
+        partial=partial,
         ignored=[name for name in ignored if name not in UNNEEDED],
         held_out=_held_out(members, runs, splits),
     )
@@ -260,21 +269,24 @@ def _labels(member: Member) -> NDArray[np.int64]:
 
 def _survey(
     told: Mapping[str, Member], labels: NDArray[np.int64] | None, examples: int
-) -> tuple[NDArray[np.int64] | None, int]:
-    """Check every value; the labels that are told or follow, and the number of classes.
+) -> tuple[NDArray[np.int64] | None, int, list[str]]:
+    """Check every value; the labels that are told or follow, the number of classes, and the
+    signals that are recorded at some evaluations only.
 
     A class that is predicted and right is the label.
     """
     most = UNKNOWN if labels is None else int(labels.max())
+    partial = set()
     inferred = None
     if labels is None and len(told.keys() & set(OUTCOMES)) == len(OUTCOMES):
         inferred = np.full(examples, UNKNOWN, dtype=np.int64)
     for run, parts in enumerate(_by_run(told)):
         if "predicted" in parts:
             most = max(most, int(parts["predicted"].max()))
+        partial |= {n for n in told if n in ALL_SIGNALS and (parts[n][0] == UNRECORDED).any()}
         if inferred is not None:
             _infer(inferred, parts, told["predicted"].refusal(run))
-    return (labels if inferred is None else _read_only(inferred)), most + 1
+    return (labels if inferred is None else _read_only(inferred)), most + 1, sorted(partial)
 
 
 def _infer(
@@ -316,7 +328,8 @@ def _checked(name: str, values: NDArray[Any], refusal: Refusal) -> NDArray[Any]:
         return as_correct(values, refusal)
     if name == "predicted":
         return as_classes(values, refusal)
-    return as_signal(name, values, refusal)
+    unrecorded = np.isnan(values).all(axis=0)
+    return as_signal(name, values, refusal, unrecorded if unrecorded.any() else None)
 
 
 def _outcomes(told: Mapping[str, Member], ordinals: Sequence[int]) -> Iterator[Outcomes]:
@@ -330,7 +343,11 @@ def _outcomes(told: Mapping[str, Member], ordinals: Sequence[int]) -> Iterator[O
                 evaluation=ordinal,
                 correct=None if correct is None else correct[evaluation],
                 predicted=None if predicted is None else predicted[evaluation],
-                signals={name: turned[name][evaluation] for name in SIGNALS if name in turned},
+                signals={
+                    name: turned[name][evaluation]
+                    for name in ALL_SIGNALS
+                    if name in turned and turned[name][evaluation][0] != UNRECORDED
+                },
             )
 
 

@@ -6,9 +6,10 @@ run, seed or run_id : integers (they become the seeds) or strings
 evaluation or epoch : whole numbers; they stay the ordinals
 position (beside split), example_id, example or position : integers or strings
 correct and/or predicted
-split, label, confidence, margin, loss, el2n, ensemble : optional
+split, label, confidence, margin, loss, el2n, output_margin, input_margin, ensemble : optional
 
-Every run says something of every example at each of its evaluations, exactly once. The file is
+Every run says something of every example at each of its evaluations, exactly once. A signal is NULL
+where an evaluation has not recorded it, of all its examples. The file is
 read twice, in batches: first what there is, then the outcomes of as many evaluations at a time as
 fit into `ROOM`.
 """
@@ -32,6 +33,7 @@ from tracker.imports.trajectories import (
     check_split_name,
     refuse,
 )
+from tracker.imports.values import UNRECORDED
 
 ROOM = 256 * 1024 * 1024
 """Bytes of outcomes in memory at a time; one evaluation if that is larger."""
@@ -66,6 +68,7 @@ def read_parquet(paths: list[Path], options: Options) -> Trajectories:
         what=file.name,
         has_correct=columns.correct,
         has_predicted=columns.predicted,
+        partial=survey.partial,
         ignored=columns.ignored,
     )
 
@@ -131,6 +134,18 @@ class Slab:
         if not self._seen.all():
             raise self._error(int((~self._seen).argmax()), "is missing")
 
+    def signals_at(self, slot: int) -> dict[str, NDArray[np.float32]]:
+        """Those that one evaluation has recorded; one that some examples lack is refused."""
+        recorded = {}
+        for name, values in self.signals.items():
+            missing = values[slot] == UNRECORDED
+            if not missing.any():
+                recorded[name] = values[slot]
+            elif not missing.all():
+                place = slot * self._survey.size + int(missing.argmax())
+                raise self._error(place, f"has no {name}, which other examples have")
+        return recorded
+
     def _error(self, place: int, why: str) -> UsageError:
         slot, example = divmod(place, self._survey.size)
         run, ordinal = self._survey.slots[self.slots.start + slot]
@@ -152,7 +167,7 @@ def _outcomes(columns: Columns, survey: Survey, shift: int) -> Iterator[Outcomes
                 evaluation=ordinal + shift,
                 correct=None if slab.correct is None else slab.correct[place],
                 predicted=None if slab.predicted is None else slab.predicted[place],
-                signals={name: values[place] for name, values in slab.signals.items()},
+                signals=slab.signals_at(place),
             )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tracker.imports.parquet_table import Columns, Rows
 from tracker.imports.trajectories import DEFAULT_SPLIT, MAX_ORDINAL, UNKNOWN, Examples, refuse
+from tracker.imports.values import UNRECORDED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +35,8 @@ class Survey:
     one_split: bool
     """The file has no column of splits."""
     num_classes: int
+    partial: Sequence[str]
+    """Signals that some rows have not."""
 
     @property
     def size(self) -> int:
@@ -107,6 +110,7 @@ class _Found:
         self._rows = 0
         self.groups: dict[tuple[int | str, int], set[int]] = {}
         self.most = UNKNOWN
+        self.partial: set[str] = set()
 
     def add(self, rows: Rows) -> None:
         import pyarrow as pa
@@ -119,6 +123,7 @@ class _Found:
         for classes in (rows.predicted, rows.label):
             if classes is not None and len(classes):
                 self.most = max(self.most, int(classes.max()))
+        self.partial |= {n for n, told in rows.signals.items() if (told == UNRECORDED).any()}
         self._examples.append(_merged(self._told(rows)))
         self._rows += len(self._examples[-1])
         if self._rows > MERGE_AT:
@@ -198,6 +203,7 @@ def take_survey(columns: Columns, split: str = DEFAULT_SPLIT) -> Survey:
         keys=keys,
         one_split=columns.split is None,
         num_classes=found.most + 1,
+        partial=sorted(found.partial),
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tracker.errors import UsageError
 from tracker.imports.trajectories import MAX_ORDINAL, refuse
 from tracker.imports.values import Refusal, as_classes, as_correct, as_signal
-from tracker.outcomes.signals import SIGNALS
+from tracker.outcomes.signals import ALL_SIGNALS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,7 @@ RUN = ("run", "seed", "run_id")
 EVALUATION = ("evaluation", "epoch")
 EXAMPLE = ("example_id", "example", "position")
 ENSEMBLE = ("ensemble", "ensemble_id")
-TOLD = ("correct", "predicted", "label", *SIGNALS)
+TOLD = ("correct", "predicted", "label", *ALL_SIGNALS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,7 @@ class Rows:
     predicted: NDArray[np.integer] | None
     label: NDArray[np.integer] | None
     signals: Mapping[str, NDArray[np.float32]]
+    """`UNRECORDED` where the file has NULL."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Columns:
     def _checked(self, batch: "pa.RecordBatch", group: int, start: int) -> Rows:
         for name in self.names:
             column = batch.column(name)
-            if column.null_count:
+            if column.null_count and name not in self.signals:
                 row = start + int(np.asarray(column.is_null()).argmax())
                 raise refuse(self.file.name, f"{name} is NULL in row {row}")
 
@@ -119,6 +120,11 @@ class Columns:
         def classes(name: str) -> NDArray[np.integer]:
             return as_classes(numbers(name), refusal(name))
 
+        def signal(name: str) -> NDArray[np.float32]:
+            null = batch.column(name).is_null() if batch.column(name).null_count else None
+            unrecorded = None if null is None else np.asarray(null)
+            return as_signal(name, numbers(name), refusal(name), unrecorded)
+
         return Rows(
             row_group=group,
             ensembles=self._ensembles(batch),
@@ -130,7 +136,7 @@ class Columns:
             correct=as_correct(numbers("correct"), refusal("correct")) if self.correct else None,
             predicted=classes("predicted") if self.predicted else None,
             label=classes("label") if self.label else None,
-            signals={name: as_signal(name, numbers(name), refusal(name)) for name in self.signals},
+            signals={name: signal(name) for name in self.signals},
         )
 
     def _ensembles(self, batch: "pa.RecordBatch") -> frozenset[int | str]:
@@ -212,7 +218,7 @@ def open_table(file: Path) -> Columns:
         correct="correct" in there,
         predicted="predicted" in there,
         label="label" in there,
-        signals=tuple(name for name in SIGNALS if name in there),
+        signals=tuple(name for name in ALL_SIGNALS if name in there),
         row_groups=metadata.num_row_groups,
     )
     meant = {*columns.names, *RUN, *ENSEMBLE, *EXAMPLE, *EVALUATION, *TOLD}

@@ -80,7 +80,7 @@ class Outcomes:
     predicted: NDArray[np.integer] | None
     """[X], non-negative; None where only right and wrong are told."""
     signals: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
-    """[X] each, by name."""
+    """[X] each, by name; those that are recorded at this evaluation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +101,8 @@ class Trajectories:
     """The file, for messages."""
     has_correct: bool
     has_predicted: bool
+    partial: Sequence[str] = ()
+    """Signals that some evaluations of some runs have not."""
     ignored: Sequence[str] = ()
     """Parts of the file that nothing is made of."""
     held_out: NDArray[np.bool_] | None = None

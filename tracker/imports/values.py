@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 
 from tracker.errors import UsageError
 from tracker.imports.trajectories import MAX_CLASSES, first
+from tracker.outcomes.signals import LAST_SIGNALS
 
 Refusal = Callable[[tuple[int, ...], str], UsageError]
 """Makes the error for the element at an index, from what is wrong with it."""
 
 LARGEST = float(np.finfo(np.float32).max)
+
+UNRECORDED = np.float32(-np.inf)
+"""Stands for a signal where it is not recorded: as a signal it is refused."""
 
 
 def as_correct(values: NDArray[Any], refusal: Refusal) -> NDArray[np.bool_]:
@@ -38,10 +42,23 @@ def as_classes(values: NDArray[Any], refusal: Refusal) -> NDArray[np.integer]:
     return values if values.dtype.kind in "iu" else values.astype(np.int32)
 
 
-def as_signal(name: str, values: NDArray[Any], refusal: Refusal) -> NDArray[np.float32]:
-    """A signal in single precision; finite, and a confidence a probability."""
+def as_signal(
+    name: str,
+    values: NDArray[Any],
+    refusal: Refusal,
+    unrecorded: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
+    """A signal in single precision; finite, and a confidence a probability.
+
+    Where it is `unrecorded`, of a shape that broadcasts to that of `values`, it is `UNRECORDED`.
+    Distances (`LAST_SIGNALS`) may be infinite, and NaN where there is none.
+    """
     with np.errstate(invalid="ignore"):
         wrong = ~(np.abs(values) <= LARGEST)
+        if name in LAST_SIGNALS:
+            wrong &= ~(np.isnan(values) | (values == np.inf))
+    if unrecorded is not None:
+        wrong &= ~unrecorded
     if wrong.any():
         place = first(wrong)
         raise refusal(place, f"is {values[place]}: a signal must be finite")
@@ -51,7 +68,8 @@ def as_signal(name: str, values: NDArray[Any], refusal: Refusal) -> NDArray[np.f
         if wrong.any():
             place = first(wrong)
             raise refusal(place, f"is {values[place]}, not a probability")
-    return values.astype(np.float32)
+    checked = values.astype(np.float32)
+    return checked if unrecorded is None else np.where(unrecorded, UNRECORDED, checked)
 
 
 def first_double(ids: Sequence[int | str]) -> int | None:

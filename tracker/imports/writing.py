@@ -1,6 +1,6 @@
 """Writing an imported ensemble: its dataset, runs and outcomes in one transaction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -159,10 +159,10 @@ def _write_runs(
     done, total = 0, _evaluations(trajectories)
     for run, stream in groupby(trajectories.outcomes(), key=lambda outcomes: outcomes.run):
         started = connection.scalar(select(func.clock_timestamp()))
-        last = trajectories.runs[run].evaluations[-1]
+        ordinals = trajectories.runs[run].evaluations
         if trajectories.held_out is not None:
             _write_held_out(connection, run_ids[run], trajectories.held_out[run], target.layout)
-        for record in _records(stream, trajectories, target, last):
+        for record in _records(stream, trajectories, target, ordinals):
             insert_evaluations(connection, run_ids[run], target.layout, [record])
             done += 1
             progress(done, total)
@@ -181,14 +181,24 @@ def _write_held_out(
 
 
 def _records(
-    stream: Iterator[Outcomes], trajectories: Trajectories, target: Target, last: int
+    stream: Iterator[Outcomes],
+    trajectories: Trajectories,
+    target: Target,
+    ordinals: Sequence[int],
 ) -> Iterator[EvaluationRecord]:
-    """The evaluations of one run; the last one has the summaries of its signals."""
+    """The evaluations of one run; the last one has the summaries of its signals.
+
+    A signal that some evaluations have not has none: it would not be of the whole run.
+    """
     statistics: dict[str, RunningStatistics] = {}
     for outcomes in stream:
         for name, values in outcomes.signals.items():
             statistics.setdefault(name, RunningStatistics(trajectories.size)).add(values)
-        ended = outcomes.evaluation == last
+        summaries = {
+            name: each.summary()
+            for name, each in statistics.items()
+            if outcomes.evaluation == ordinals[-1] and each.count == len(ordinals)
+        }
         yield EvaluationRecord(
             evaluation=outcomes.evaluation,
             step=outcomes.evaluation,
@@ -196,7 +206,7 @@ def _records(
             train_loss=None,
             packed=_packed(outcomes, trajectories, target),
             signals=outcomes.signals,
-            summaries={n: each.summary() for n, each in statistics.items()} if ended else {},
+            summaries=summaries,
         )
 
 

@@ -22,6 +22,8 @@ LAST_SIGNALS: Mapping[str, str] = {
 }
 """What each signal is that can only be recorded at the last evaluation."""
 
+ALL_SIGNALS = (*SIGNALS, *LAST_SIGNALS)
+
 MARGINS = ("output_margin", "input_margin")
 """Recorded at the last evaluation of every run that is probed there."""
 

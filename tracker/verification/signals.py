@@ -171,9 +171,8 @@ def expected_signals(connection: Connection, ensemble_id: int, spec: Mapping[str
     if source is None:
         signals = tuple(spec["recording"].get("signals", ()))
         return Expected(signals, measured_signals(signals))
-    signals = source.signals or tuple(
-        connection.scalars(_RECORDED_SIGNALS, {"ensemble_id": ensemble_id})
-    )
+    recorded = connection.scalars(_RECORDED_SIGNALS, {"ensemble_id": ensemble_id})
+    signals = source.signals or tuple(name for name in recorded if name not in source.partial)
     return Expected(signals, signals)
 
 
