@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
-from tests.support.ensembles import Recorded, block_size, record, story_of
+from tests.support.ensembles import Recorded, Story, block_size, record, story_of
 from tests.unit.test_specs import spec
 from tracker.deletion import delete_ensemble
 from tracker.ensembles import enqueue_runs
@@ -170,26 +173,86 @@ def test_deleting_takes_the_bitmaps_along(connection: Connection, recorded: Reco
 # --- taking it elsewhere, and checking ------------------------------------------------------------
 
 
-def exported(engine: Engine, folder: Path) -> Path:
+def exported(engine: Engine, folder: Path, form: str = "npz", story: Story = STORY) -> Path:
     with engine.begin() as connection:
-        record(connection, STORY)
-    file = folder / "told.npz"
+        record(connection, story)
+    file = folder / f"told.{form}"
     with file.open("wb") as stream:
-        export(engine, STORY.name, "outcome", "npz", stream)
+        export(engine, story.name, "outcome", form, stream)
     return file
 
 
-def test_arrays_come_back(engine: Engine, tmp_path: Path) -> None:
-    file = exported(engine, tmp_path)
-    with np.load(file) as archive:
-        np.testing.assert_array_equal(archive["held_out"], STORY.unseen)
-    import_ensemble(engine, [file], "again")
+def answers(engine: Engine, name: str) -> list[tuple[object, ...]]:
+    query = f"SELECT seed, example_id, evaluation, held_out FROM outcome WHERE ensemble = '{name}'"
     with engine.connect() as connection:
-        query = "SELECT seed, example_id, evaluation, held_out FROM outcome WHERE ensemble = '{}'"
-        one, other = (sorted(ask(connection, query.format(name))) for name in (STORY.name, "again"))
-    assert one == other
-    assert len(one) == 3 * 5 * 2
+        return sorted(ask(connection, query))
+
+
+def test_arrays_say_what_is_held_out(engine: Engine, tmp_path: Path) -> None:
+    with np.load(exported(engine, tmp_path)) as archive:
+        np.testing.assert_array_equal(archive["held_out"], STORY.unseen)
+
+
+@pytest.mark.parametrize("form", ["npz", "parquet"])
+@pytest.mark.parametrize("told", [STORY.held_out, None], ids=["some", "nothing"])
+def test_what_is_held_out_comes_back(
+    engine: Engine, tmp_path: Path, form: str, told: NDArray[np.bool_] | None
+) -> None:
+    story = replace(STORY, held_out=told)
+    done = import_ensemble(engine, [exported(engine, tmp_path, form, story)], "again")
+    assert not done.ignored
+    rows = answers(engine, "again")
+    assert rows == answers(engine, STORY.name)
+    assert len(rows) == 3 * 5 * 2
+    with engine.connect() as connection:
+        bits = bitmaps(connection)
+    assert bits[: len(bits) // 2] == bits[len(bits) // 2 :]
+    assert len(bits) == (0 if told is None else 6)
     assert not verify(engine, "again").problems
+
+
+def of_row(table: pa.Table, row: int, value: Any) -> list[Any]:
+    values: list[Any] = table["held_out"].to_pylist()
+    values[row] = value
+    return values
+
+
+@pytest.mark.embedded_only
+@pytest.mark.parametrize("batch", [1 << 20, 3])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        # Rows stand by seed, evaluation and example: 13 is run 1, evaluation 1, example 3.
+        (lambda table: of_row(table, 13, True), "run 1, train example 3 is held out in one row an"),
+        (
+            lambda table: of_row(table, 4, False),
+            "run 0, test example 0 is held out in one row and trained on in another",
+        ),
+        (
+            lambda table: [False] * len(table),
+            "run 0, test example 0 is not held out, but runs hold out all examples of splits other",
+        ),
+        (lambda table: of_row(table, 7, None), "held_out is NULL in row 7"),
+        (lambda table: [2] * len(table), r"held_out in row 0 is 2, neither 0 \(trained on\) nor 1"),
+        (lambda table: ["no"] * len(table), "column held_out holds string"),
+    ],
+    ids=["contradiction", "test contradiction", "test examples", "NULL", "values", "type"],
+)
+def test_other_columns_are_refused(
+    engine: Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[pa.Table], list[Any]],
+    message: str,
+    batch: int,
+) -> None:
+    monkeypatch.setattr("tracker.imports.parquet_table.BATCH", batch)
+    file = exported(engine, tmp_path, "parquet")
+    table = pq.read_table(file)
+    column = table.schema.get_field_index("held_out")
+    pq.write_table(table.set_column(column, "held_out", pa.array(change(table))), file)
+    with pytest.raises(UsageError, match=rf"cannot import told\.parquet: {message}"):
+        import_ensemble(engine, [file], "again")
 
 
 @pytest.mark.embedded_only

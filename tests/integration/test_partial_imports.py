@@ -368,7 +368,8 @@ def test_signals_of_some_evaluations_come_back(
     file = tmp_path / f"told.{form}"
     with file.open("wb") as stream:
         export(engine, "probed", "outcome", form, stream)
-    import_ensemble(engine, [file], "again", dataset=dataset)
+    done = import_ensemble(engine, [file], "again", dataset=dataset)
+    assert not done.ignored
     told = signals_of(engine, "again")
     assert told == signals_of(engine, "probed")
     assert len(told) == 40 * (2 * 4 + 2 + 1)

@@ -47,16 +47,17 @@ from tracker.imports.trajectories import (
     check_split_name,
     first,
     refuse,
+    trainable,
 )
 from tracker.imports.values import (
     UNRECORDED,
     Refusal,
     as_classes,
     as_correct,
+    as_held_out,
     as_signal,
     first_double,
 )
-from tracker.outcomes.held_out import TRAIN
 from tracker.outcomes.signals import ALL_SIGNALS
 
 MAX_RUNS = 1_000_000
@@ -238,27 +239,21 @@ def _held_out(
     member = members.get("held_out")
     if member is None:
         return None
-    trainable = np.concatenate([np.full(part.size, name == TRAIN) for name, part in splits.items()])
-    if member.shape != (runs, len(trainable)):
+    may_train = trainable(splits)
+    if member.shape != (runs, len(may_train)):
         raise refuse(
             member.file.name,
-            f"array held_out must have shape {(runs, len(trainable))}, got {member.shape}",
+            f"array held_out must have shape {(runs, len(may_train))}, got {member.shape}",
         )
     if member.dtype.kind not in "biuf":
         raise refuse(member.file.name, f"array held_out holds {member.dtype}, not 0 and 1")
-    values = member.whole()
-    other = (values != 0) & (values != 1)
-    if other.any():
-        place = first(other)
-        raise member.refusal()(
-            place, f"is {values[place]}, neither 0 (trained on) nor 1 (held out)"
-        )
-    trained = (values == 0) & ~trainable
+    values = as_held_out(member.whole(), member.refusal())
+    trained = ~values & ~may_train
     if trained.any():
         raise member.refusal()(
             first(trained), "is 0, but runs hold out all examples of splits other than train"
         )
-    return np.asarray(values == 1)
+    return values
 
 
 def _labels(member: Member) -> NDArray[np.int64]:

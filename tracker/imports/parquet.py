@@ -6,21 +6,26 @@ run, seed or run_id : integers (they become the seeds) or strings
 evaluation or epoch : whole numbers; they stay the ordinals
 position (beside split), example_id, example or position : integers or strings
 correct and/or predicted
+held_out : booleans, optional
+    What a run did not train on, the same at each of its evaluations; of splits other than train
+    everything.
 split, label, confidence, margin, loss, el2n, output_margin, input_margin, ensemble : optional
 
 Every run says something of every example at each of its evaluations, exactly once. A signal is NULL
 where an evaluation has not recorded it, of all its examples. The file is
-read twice, in batches: first what there is, then the outcomes of as many evaluations at a time as
-fit into `ROOM`.
+read in batches, twice: first what there is, then the outcomes of as many evaluations at a time as
+fit into `ROOM`; and once more in between for `held_out`.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tracker.errors import UsageError
+from tracker.imports.parquet_held_out import read_held_out
 from tracker.imports.parquet_survey import Survey, take_survey
 from tracker.imports.parquet_table import Columns, Rows, open_table
 from tracker.imports.trajectories import (
@@ -51,7 +56,8 @@ def read_parquet(paths: list[Path], options: Options) -> Trajectories:
     columns = open_table(file)
     if options.split is not None and columns.split is not None:
         raise refuse(file.name, f"its column split names its splits: leave out {options.split!r}")
-    survey = take_survey(columns, options.split_name)
+    answers = replace(columns, held_out=False)
+    survey = take_survey(answers, options.split_name)
     for split in survey.splits:
         check_split_name(split, file.name)
     shift = options.shift(min(ordinal for _, ordinal in survey.slots))
@@ -61,7 +67,7 @@ def read_parquet(paths: list[Path], options: Options) -> Trajectories:
         splits=survey.splits,
         num_classes=survey.num_classes,
         runs=_runs(survey, shift),
-        outcomes=lambda: _outcomes(columns, survey, shift),
+        outcomes=lambda: _outcomes(answers, survey, shift),
         place=lambda _, run, example, evaluation: (
             f"run {survey.runs[run]}, {survey.example(example)}, evaluation {evaluation - shift}"
         ),
@@ -70,6 +76,7 @@ def read_parquet(paths: list[Path], options: Options) -> Trajectories:
         has_predicted=columns.predicted,
         partial=survey.partial,
         ignored=columns.ignored,
+        held_out=read_held_out(columns, survey),
     )
 
 

@@ -59,9 +59,13 @@ class Survey:
     def _slot_values(self) -> NDArray[np.int64]:
         return np.array([_slot_key(run, ordinal) for run, ordinal in self.slots])
 
+    def run_of(self, rows: Rows) -> NDArray[np.int64]:
+        """Index of each row's run."""
+        return _index(rows.run, self._run_values)
+
     def slot_of(self, rows: Rows) -> NDArray[np.int64]:
         """Index of each row's slot."""
-        keys = _slot_key(_index(rows.run, self._run_values), rows.evaluation)
+        keys = _slot_key(self.run_of(rows), rows.evaluation)
         slots: NDArray[np.int64] = np.searchsorted(self._slot_values, keys)
         return slots
 

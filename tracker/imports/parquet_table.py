@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tracker.errors import UsageError
 from tracker.imports.trajectories import MAX_ORDINAL, refuse
-from tracker.imports.values import Refusal, as_classes, as_correct, as_signal
+from tracker.imports.values import Refusal, as_classes, as_correct, as_held_out, as_signal
 from tracker.outcomes.signals import ALL_SIGNALS
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ RUN = ("run", "seed", "run_id")
 EVALUATION = ("evaluation", "epoch")
 EXAMPLE = ("example_id", "example", "position")
 ENSEMBLE = ("ensemble", "ensemble_id")
-TOLD = ("correct", "predicted", "label", *ALL_SIGNALS)
+FACTS = ("correct", "predicted", "label", "held_out")
+TOLD = (*FACTS, *ALL_SIGNALS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,7 @@ class Rows:
     correct: NDArray[np.bool_] | None
     predicted: NDArray[np.integer] | None
     label: NDArray[np.integer] | None
+    held_out: NDArray[np.bool_] | None
     signals: Mapping[str, NDArray[np.float32]]
     """`UNRECORDED` where the file has NULL."""
 
@@ -61,6 +63,7 @@ class Columns:
     correct: bool
     predicted: bool
     label: bool
+    held_out: bool
     signals: tuple[str, ...]
     row_groups: int
     ignored: tuple[str, ...] = ()
@@ -69,7 +72,7 @@ class Columns:
     def names(self) -> list[str]:
         """The columns that are read."""
         named = (self.run, self.evaluation, self.example, self.split, self.order, self.ensemble)
-        told = [name for name in ("correct", "predicted", "label") if getattr(self, name)]
+        told = [name for name in FACTS if getattr(self, name)]
         return [*(name for name in named if name is not None), *told, *self.signals]
 
     def rows(self, row_groups: Sequence[int] | None = None) -> Iterator[Rows]:
@@ -136,6 +139,9 @@ class Columns:
             correct=as_correct(numbers("correct"), refusal("correct")) if self.correct else None,
             predicted=classes("predicted") if self.predicted else None,
             label=classes("label") if self.label else None,
+            held_out=as_held_out(numbers("held_out"), refusal("held_out"))
+            if self.held_out
+            else None,
             signals={name: signal(name) for name in self.signals},
         )
 
@@ -218,6 +224,7 @@ def open_table(file: Path) -> Columns:
         correct="correct" in there,
         predicted="predicted" in there,
         label="label" in there,
+        held_out="held_out" in there,
         signals=tuple(name for name in ALL_SIGNALS if name in there),
         row_groups=metadata.num_row_groups,
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.errors import UsageError
+from tracker.outcomes.held_out import TRAIN
 
 UNKNOWN = -1
 """Label of an example whose class the file does not tell."""
@@ -125,6 +126,11 @@ class Trajectories:
         parts = [examples.labels for examples in self.splits.values()]
         told = [part for part in parts if part is not None]
         return np.concatenate(told) if len(told) == len(parts) else None
+
+
+def trainable(splits: Mapping[str, Examples]) -> NDArray[np.bool_]:
+    """Whether each of all X examples is of the split that runs train on."""
+    return np.concatenate([np.full(part.size, name == TRAIN) for name, part in splits.items()])
 
 
 def refuse(what: str, why: str) -> UsageError:

@@ -21,12 +21,21 @@ UNRECORDED = np.float32(-np.inf)
 
 def as_correct(values: NDArray[Any], refusal: Refusal) -> NDArray[np.bool_]:
     """Right and wrong from booleans, or from numbers that are 0 or 1."""
+    return _as_truth(values, refusal, "wrong", "right")
+
+
+def as_held_out(values: NDArray[Any], refusal: Refusal) -> NDArray[np.bool_]:
+    """Held out or trained on from booleans, or from numbers that are 1 or 0."""
+    return _as_truth(values, refusal, "trained on", "held out")
+
+
+def _as_truth(values: NDArray[Any], refusal: Refusal, zero: str, one: str) -> NDArray[np.bool_]:
     if values.dtype == np.bool_:
         return values
     wrong = ~((values == 0) | (values == 1))
     if wrong.any():
         place = first(wrong)
-        raise refusal(place, f"is {values[place]}, neither 0 (wrong) nor 1 (right)")
+        raise refusal(place, f"is {values[place]}, neither 0 ({zero}) nor 1 ({one})")
     return np.asarray(values == 1)
 
 
