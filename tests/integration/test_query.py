@@ -8,15 +8,19 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
+import typer
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
+from typer.testing import CliRunner
 
 from tests.support.ensembles import Recorded, block_size, record, story_of
+from tracker.cli import query as command
 from tracker.db.schema import VIEWS
 from tracker.errors import UsageError
 from tracker.exports import csv_text, json_lines, parquet
 from tracker.exports.query import Query, count_rows, list_views, query_rows
+from tracker.reports.needs import VIEW_NEEDS
 
 
 def told(connection: Connection, **others: Any) -> Recorded:
@@ -261,3 +265,18 @@ def test_filters_reach_the_blocks(connection: Connection) -> None:
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     """A query's plan and every part of it."""
     return [plan, *(node for part in plan.get("Plans", []) for node in nodes(part))]
+
+
+@pytest.mark.embedded_only
+def test_where_no_rows_come_from(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert VIEW_NEEDS.keys() <= set(VIEWS)
+    monkeypatch.setattr(command, "open_reader", lambda: engine)
+    app = typer.Typer()
+    app.command()(command.query)
+    for view, said in (("ensemble_agreement", "--record outputs"), ("el2n", "--record el2n")):
+        result = CliRunner().invoke(app, [view])
+        assert result.stdout == "no rows\n"
+        assert said in result.stderr
+    for asked in (["learning_order"], ["el2n", "--where", "position<0"]):
+        result = CliRunner().invoke(app, asked)
+        assert (result.stdout, result.stderr) == ("no rows\n", "")

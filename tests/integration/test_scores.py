@@ -102,8 +102,15 @@ def test_a_score_that_no_example_has_yet(engine: Engine) -> None:
     with engine.begin() as connection:
         record(connection, wrong)
     assert read_scores("hopeless", "accessibility", engine=engine).tolist() == [0.0] * 4
-    with pytest.raises(UsageError, match="no outcomes yet that give mean_learned"):
+    with pytest.raises(UsageError, match=r"'hopeless' has no mean_learned .* it is NULL for every"):
         read_scores("hopeless", "mean_learned", engine=engine)
+    for score, command in (
+        ("ensemble_agreement.ensemble_agreement", "--record outputs.*tracker analyze NAME"),
+        ("depth_held_out", "--split 90:10 --probe final"),
+        ("consistency.prediction_entropy", "--split 90:10"),
+    ):
+        with pytest.raises(UsageError, match=f"'hopeless' has no .*: it comes from .*{command}"):
+            read_scores("hopeless", score, engine=engine)
 
 
 def test_a_missing_ensemble_lists_those_that_exist(engine: Engine) -> None:
@@ -224,7 +231,7 @@ def test_every_number_of_every_view_of_examples_can_be_a_score(
                     values = read_scores("signalled", name, view=view, engine=engine)
                     np.testing.assert_allclose(values, expected, atol=1e-12)
                 else:
-                    with pytest.raises(UsageError, match=f"no outcomes yet that give {name} of"):
+                    with pytest.raises(UsageError, match=f"has no {name} of"):
                         read_scores("signalled", f"{view}.{name}", engine=engine)
 
 

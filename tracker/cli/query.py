@@ -19,6 +19,7 @@ from tracker.exports import csv_text, json_lines, parquet
 from tracker.exports.query import Query, count_rows, query_rows
 from tracker.exports.source import Advance, Rows
 from tracker.exports.target import check_target, whole_file
+from tracker.reports.needs import VIEW_NEEDS
 from tracker.reports.subject import snapshot
 
 TABLE = "table"
@@ -130,6 +131,9 @@ def _print_table(connection: Connection, asked: Query) -> None:
         rows = [row for batch in batches for row in batch.to_pylist()]
     if not rows:
         output.out.print("no rows")
+        # A condition may be what none fulfils.
+        if not asked.where and asked.view in VIEW_NEEDS:
+            output.note(f"rows of {asked.view} come from {VIEW_NEEDS[asked.view]}")
         return
     shown = rows[:limit]
     names = list(source.schema.names)

@@ -28,7 +28,9 @@ from tracker.datasets.pictureless import is_pictureless
 from tracker.db.models import Ensemble, Example, Split
 from tracker.ensembles import unknown_ensemble
 from tracker.errors import DatasetMismatchError, UsageError, choice_error
+from tracker.reports.needs import source_of
 from tracker.reports.subject import snapshot
+from tracker.reports.views import ensemble_evaluation
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Select
@@ -226,11 +228,23 @@ def _read(connection: "Connection", stored: StoredSplit, score: Score) -> Floats
     if positions is not None:
         values[np.frombuffer(positions, ">i4")] = np.frombuffer(scores, ">f8")
     if not np.isfinite(values).any():
-        raise UsageError(
-            f"ensemble {stored.ensemble!r} has no outcomes yet that give {score.column} of split "
-            f"{stored.split!r}: wait for its first evaluation (`tracker status`)"
-        )
+        raise _without_scores(connection, stored, score)
     return values
+
+
+def _without_scores(connection: "Connection", stored: StoredSplit, score: Score) -> UsageError:
+    """Why an ensemble gives no such score of any example."""
+    recorded = ensemble_evaluation.c
+    asked = select(recorded.evaluation).where(recorded.ensemble == stored.ensemble).limit(1)
+    which = f"{score.column} of split {stored.split!r}"
+    if connection.scalar(asked) is None:
+        return UsageError(
+            f"ensemble {stored.ensemble!r} has no outcomes yet that give {which}: wait for its "
+            "first evaluation (`tracker status`)"
+        )
+    source = source_of(score.view, score.column)
+    reason = f"it comes from {source}" if source else "it is NULL for every example so far"
+    return UsageError(f"ensemble {stored.ensemble!r} has no {which}: {reason}")
 
 
 def _read_types(connection: "Connection", splits: Sequence[StoredSplit]) -> NDArray[np.str_]:
