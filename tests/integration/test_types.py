@@ -60,6 +60,8 @@ def test_the_command_prints_and_draws(told: Engine, tmp_path: Path) -> None:
     picture = tmp_path / "types.png"
     result = CliRunner().invoke(app, [TOLD.name, "--out", str(picture)])
     assert result.exit_code == 0, result.exception
+    assert "without a type: 1 training example, held out by no run" in result.stdout
+    assert "only 3 probed runs" in " ".join(result.stderr.split())
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert CliRunner().invoke(app, [TOLD.name, "--json"]).exit_code == 0
 

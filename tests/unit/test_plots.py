@@ -244,9 +244,9 @@ def test_equal_figures_make_equal_files(tmp_path: Path, suffix: str) -> None:
         assert one.read_bytes() == other.read_bytes()
 
 
-def test_pictures_have_the_width_and_folders_are_made(tmp_path: Path) -> None:
+def test_pictures_have_the_width(tmp_path: Path) -> None:
     for figure in (learning_figure(), agreement_figure(history([5] * 4))):
-        path = tmp_path / "new" / "picture.png"
+        path = tmp_path / "picture.png"
         plots.save(figure, path)
         height, width = imread(path).shape[:2]
         assert width == plots.WIDTH
@@ -260,9 +260,12 @@ def test_other_formats_are_refused_with_the_choices(tmp_path: Path, name: str) -
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"no folder .*new: make it first"):
+        plots.save(learning_figure(), tmp_path / "new" / "picture.png")
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "picture.png").mkdir()
     with pytest.raises(UsageError, match=r"cannot write .*picture\.png: "):
-        plots.save(learning_figure(), tmp_path / "file" / "picture.png")
+        plots.save(learning_figure(), tmp_path / "picture.png")
 
 
 def test_names_of_the_command_line_are_those_of_the_plots() -> None:

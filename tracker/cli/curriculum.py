@@ -138,7 +138,7 @@ def preview(
     # Loads matplotlib, which takes a second, and which no other command needs.
     from tracker import plots
 
-    plots.check_format(out)
+    plots.check_picture(out)
     plots.save(plots.curriculum_preview(open_reader(), options, epochs, seed), out)
     output.out.print(f"wrote {out}")
 

@@ -66,7 +66,7 @@ def plot(
     from tracker import plots
 
     path = Path(f"{kind}.png") if out is None else out
-    plots.check_format(path)
+    plots.check_picture(path)
     plots.save(plots.PLOTS[kind](open_reader(), ensemble, split), path)
     output.out.print(f"wrote {path}")
 

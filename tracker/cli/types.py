@@ -6,10 +6,13 @@ from typing import Annotated
 import typer
 
 from tracker.cli import output
-from tracker.cli.output import number, percent, print_table
+from tracker.cli.output import counted, number, percent, print_table
 from tracker.cli.session import open_engine
 from tracker.reports import snapshot
 from tracker.reports.types import AmbiguousExamples, DifficultyTypes, difficulty_types
+
+FEW_RUNS = 10
+"""With fewer, what most runs say of an example that they held out is mostly chance."""
 
 
 def types(
@@ -31,9 +34,10 @@ def types(
     # Loads matplotlib, which takes a second.
     from tracker import plots
 
-    plots.check_format(out)
+    plots.check_picture(out)
     told, figure = plots.types(engine, ensemble)
     _summary(told)
+    _doubts(told)
     if told.ambiguous is None:
         output.note("no votes of probes are stored (enqueue --probe-votes), or no example is "
                     "ambiguous unless the label is given: no layer to compare")  # fmt: skip
@@ -64,6 +68,20 @@ def _summary(told: DifficultyTypes) -> None:
             }
         )
     print_table(f"Difficulty types of the training examples of {told.info.ensemble}", rows)
+
+
+def _doubts(told: DifficultyTypes) -> None:
+    """What the table does not count, and how few runs it may rest on."""
+    if told.untyped:
+        output.out.print(
+            f"without a type: {counted(told.untyped, 'training example')}, held out by no run "
+            "(or by all), or without a depth"
+        )
+    if told.probed_runs < FEW_RUNS:
+        output.note(
+            f"only {counted(told.probed_runs, 'probed run')}: depths and consensus of fewer than "
+            f"{FEW_RUNS} are doubtful; enqueue again with more --seeds"
+        )
 
 
 def _layers(ambiguous: AmbiguousExamples) -> None:

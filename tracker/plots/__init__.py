@@ -18,7 +18,7 @@ from tracker.curriculum.training import CurriculumOptions, curriculum_of
 from tracker.datasets import Dataset, is_known, load_named
 from tracker.errors import UsageError
 from tracker.plots.agreement import draw_tp_agreement
-from tracker.plots.canvas import WIDTH, check_format, save
+from tracker.plots.canvas import WIDTH, check_picture, save
 from tracker.plots.images import draw_learning_order
 from tracker.plots.preview import draw_preview
 from tracker.plots.types import draw_types
@@ -37,7 +37,7 @@ from tracker.specs import EnsembleSpec
 __all__ = [
     "PLOTS",
     "WIDTH",
-    "check_format",
+    "check_picture",
     "curriculum_preview",
     "draw_learning_order",
     "draw_preview",

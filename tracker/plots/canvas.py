@@ -85,10 +85,12 @@ def add_page(figure: Figure) -> Axes:
     return axes
 
 
-def check_format(path: Path) -> None:
+def check_picture(path: Path) -> None:
     """Raise `UsageError` unless `save` can write a file of that name."""
     if path.suffix.lower() not in METADATA:
         raise choice_error("kind of file", path.name, METADATA)
+    if not path.parent.is_dir():
+        raise UsageError(f"no folder {path.parent}: make it first, or choose another --out")
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -97,11 +99,10 @@ def save(figure: Figure, path: Path) -> None:
     Raises
     ------
     UsageError
-        If the format is unknown or the file cannot be written.
+        If the format is unknown, the folder missing, or the file cannot be written.
     """
-    check_format(path)
+    check_picture(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with mpl.rc_context(STYLE):
             figure.savefig(path, dpi=DPI, metadata=METADATA[path.suffix.lower()])
     except OSError as error:

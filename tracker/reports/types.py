@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Integer, func, select
 
 from tracker.errors import TrackerError
 from tracker.reports import views
@@ -81,6 +81,10 @@ class DifficultyTypes:
     """By type, the nearest to its corner first."""
     ambiguous: AmbiguousExamples | None
     """None where no probe's votes are stored, or no example is of that type."""
+    untyped: int
+    """Training examples without a type."""
+    probed_runs: int
+    """So many runs made the depths."""
 
 
 def difficulty_types(
@@ -109,7 +113,14 @@ def difficulty_types(
             "examples out, from `tracker enqueue --split 90:10 --probe final --probe-votes`"
         )
     purest = {row.type: _purest(connection, ensemble, row.type, shown) for row in rows}
-    return DifficultyTypes(subject.info, rows, purest, _ambiguous(connection, ensemble, most))
+    return DifficultyTypes(
+        subject.info,
+        rows,
+        purest,
+        _ambiguous(connection, ensemble, most),
+        untyped=subject.info.sizes[SPLIT] - sum(row.examples for row in rows),
+        probed_runs=_probed_runs(connection, ensemble),
+    )
 
 
 def _summary(connection: Connection, ensemble: str) -> tuple[TypeRow, ...]:
@@ -120,6 +131,13 @@ def _summary(connection: Connection, ensemble: str) -> tuple[TypeRow, ...]:
         )
     )
     return tuple(sorted((TypeRow(*row) for row in rows), key=lambda row: TYPES.index(row.type)))
+
+
+def _probed_runs(connection: Connection, ensemble: str) -> int:
+    view = views.prediction_depth
+    runs = func.max(view.c.runs_trained_on + view.c.runs_held_out, type_=Integer)
+    asked = select(runs).where(view.c.ensemble == ensemble, view.c.split == SPLIT)
+    return connection.scalar(asked) or 0
 
 
 def _purest(

@@ -150,6 +150,14 @@ easiest_overlap = _matched(
     column("expected", Double),
 )
 
+prediction_depth = table(
+    "prediction_depth",
+    column("ensemble", Text),
+    column("split", Text),
+    column("runs_trained_on", Integer),
+    column("runs_held_out", Integer),
+)
+
 difficulty_type = table(
     "difficulty_type",
     column("ensemble", Text),
