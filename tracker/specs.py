@@ -61,6 +61,11 @@ class Span:
     def __str__(self) -> str:
         return f"{self.count}{self.unit}{'' if self.count == 1 else 's'}"
 
+    @property
+    def words(self) -> str:
+        """As people write it: `3 epochs`."""
+        return f"{self.count} {self.unit}{'' if self.count == 1 else 's'}"
+
     def steps(self, steps_per_epoch: int) -> int:
         """The span in optimizer steps."""
         return self.count if self.unit == "step" else self.count * steps_per_epoch
@@ -282,8 +287,14 @@ def _first_difference(one: dict[str, Any], other: dict[str, Any], prefix: str) -
             if found is not None:
                 return found
         elif mine != theirs:
-            return f"{prefix}{key}: {mine}, not {theirs}"
+            return f"{prefix}{key}: {_in_words(mine)}, not {_in_words(theirs)}"
     return None
+
+
+def _in_words(value: object) -> object:
+    """A value of a spec for people to read."""
+    is_span = isinstance(value, str) and SPAN_PATTERN.fullmatch(value)
+    return Span.parse(value).words if is_span else value
 
 
 @dataclass(frozen=True)
@@ -317,8 +328,9 @@ class Schedule:
         count = -(-total // every)
         if total > MAX_STEPS or count > MAX_EVALUATIONS:
             raise UsageError(
-                f"{spec.recipe.length} of training, recorded every {spec.recording.every}: that is "
-                f"{total} steps and {count} evaluations, more than {MAX_STEPS} or {MAX_EVALUATIONS}"
+                f"{spec.recipe.length.words} of training, recorded every "
+                f"{spec.recording.every.words}: that is {total} steps and {count} "
+                f"evaluations, more than {MAX_STEPS} or {MAX_EVALUATIONS}"
             )
         points = [*range(every, total, every), total]
         if spec.recording.initial:

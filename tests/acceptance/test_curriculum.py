@@ -42,6 +42,7 @@ def test_compared_drawn_recorded_shown_and_replayed(
         (("replay", REFERENCE, "--epoch", "0", "--seed", "1000"), "trains without a curriculum"),
         (("preview", REFERENCE, "--order", "easy"), "unknown order 'easy'"),
         (("compare", "--conditions", "dirty"), "unknown condition 'dirty'"),
+        (("compare", "--epochs", "3", "--short", "3"), "--short 3 is not shorter than the whole"),
     ):
         done = tracker.run("curriculum", *arguments)
         assert done.returncode == 2
@@ -51,7 +52,7 @@ def test_compared_drawn_recorded_shown_and_replayed(
 def _compare(tracker: Tracker) -> None:
     """Arms are trained by a worker of its own, and not twice."""
     printed = tracker(*COMPARE, timeout=300)
-    assert f"digits-60-noise0.4, 2epochs, 2 seeds each, scores of {REFERENCE}" in printed
+    assert f"digits-60-noise0.4, 2 epochs, 2 seeds each, scores of {REFERENCE}" in printed
     for arm in ("shuffled", "easy-first", "hard-first", "random", "without suspects"):
         [line] = [line for line in printed.splitlines() if line.startswith(arm)]
         assert ("/2" in line) == (arm != "shuffled")

@@ -2,7 +2,13 @@
 
 import pytest
 
-from tracker.curriculum.arms import WITHOUT_SUSPECTS, check_conditions, make_arms, make_conditions
+from tracker.curriculum.arms import (
+    WITHOUT_SUSPECTS,
+    check_conditions,
+    make_arms,
+    make_conditions,
+    short_length,
+)
 from tracker.curriculum.comparison import compare_arms
 from tracker.datasets import LabelNoise
 from tracker.errors import TrackerError, UsageError
@@ -36,6 +42,24 @@ def test_a_single_seed_has_no_spread_and_a_missing_one_is_named() -> None:
         compare_arms({"shuffled": {0: 1, 1: 1}, "easy-first": {0: 1}}, NAMES, range(2))
 
 
+def test_a_short_training_is_shorter_than_the_whole() -> None:
+    def of(length: Span) -> EnsembleSpec:
+        recipe = CLEAN.recipe.model_copy(update={"length": length})
+        return CLEAN.model_copy(update={"recipe": recipe})
+
+    assert [short_length(of(Span(epochs, "epoch")), None).count for epochs in (2, 5, 6, 30)] == [
+        1, 4, 5, 5,
+    ]  # fmt: skip
+    assert short_length(of(Span(3, "epoch")), 2) == Span(2, "epoch")
+    for epochs, asked, message in (
+        (3, 3, "--short 3 is not shorter .* of 3 epochs: choose at most 2, or leave short out"),
+        (1, None, "no --short is shorter than the whole training of 1 epoch: leave short out"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            short_length(of(Span(epochs, "epoch")), asked)
+    assert short_length(of(Span(10_000, "step")), None) == Span(5, "epoch")
+
+
 def test_conditions_say_what_is_trained_and_what_gives_the_scores() -> None:
     clean, noise, short = make_conditions(
         ("clean", "noise", "short"), CLEAN, NOISY, Span(3, "epoch")
@@ -43,7 +67,7 @@ def test_conditions_say_what_is_trained_and_what_gives_the_scores() -> None:
     assert (clean.spec, clean.reference) == (CLEAN, CLEAN)
     assert (noise.spec, noise.reference) == (NOISY, NOISY)
     assert short.reference == CLEAN
-    assert CLEAN.first_difference(short.spec) == "recipe.length: 30epochs, not 3epochs"
+    assert CLEAN.first_difference(short.spec) == "recipe.length: 30 epochs, not 3 epochs"
     arms = make_arms(noise, "reference", "root", 0.2, 0.8)
     assert list(arms) == ["shuffled", "easy-first", "hard-first", "random", WITHOUT_SUSPECTS]
     assert list(make_arms(clean, "reference", "root", 0.2, 0.8)) == list(arms)[:-1]

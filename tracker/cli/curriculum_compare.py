@@ -15,10 +15,12 @@ from tracker.cli.training import train_queued
 from tracker.curriculum.arms import (
     CONDITIONS,
     REFERENCE_SEEDS,
+    SHORT_EPOCHS,
     Condition,
     check_conditions,
     make_arms,
     make_conditions,
+    short_length,
 )
 from tracker.curriculum.comparison import ArmResult, compare_arms, final_accuracy
 from tracker.curriculum.growth import make_pacing
@@ -39,7 +41,12 @@ def compare(
     ),
     label_noise: Annotated[float, typer.Option(help="Share of wrong labels under noise.")] = 0.4,
     epochs: Annotated[int | None, typer.Option(help="Length of training.")] = None,
-    short: Annotated[int, typer.Option(help="Epochs of a short training.")] = 5,
+    short: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Epochs of a short training; {SHORT_EPOCHS}, or one less than the whole has."
+        ),
+    ] = None,
     pacing: Annotated[str, typer.Option(help="How the pool grows.")] = "root",
     start: Annotated[float, typer.Option(help="First share of the examples in the pool.")] = 0.2,
     grow: Annotated[float, typer.Option(help="Share of training over which the pool grows.")] = 0.8,
@@ -74,7 +81,8 @@ def compare(
     noisy = clean.model_copy(update={"label_noise": LabelNoise(label_noise)})
     settings = get_settings()
     engine = open_engine(settings)
-    cases = make_conditions(names, clean, noisy, Span(short, "epoch"))
+    brief = short_length(clean, short) if "short" in names else clean.recipe.length
+    cases = make_conditions(names, clean, noisy, brief)
     references = _queue_references(engine, settings, cases, reference_seeds)
     train_queued(engine, "references", list(references.values()), own_worker=own_worker)
     arms = {}
@@ -137,7 +145,7 @@ def _print(case: Condition, results: list[ArmResult]) -> None:
     spec = case.spec
     output.out.print(Text(f"{case.name}: {CONDITIONS[case.name]}", style="bold"))
     output.out.print(
-        f"{spec.arch} on {spec.dataset_name}, {spec.recipe.length}, "
+        f"{spec.arch} on {spec.dataset_name}, {spec.recipe.length.words}, "
         f"{results[0].seeds} seeds each, scores of {reference_name(case)}"
     )
     rows = [

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from tracker.curriculum.comparison import CONTROL
 from tracker.curriculum.training import CurriculumOptions
+from tracker.datasets import get_dataset_info
 from tracker.errors import UsageError, choice_error
-from tracker.specs import EnsembleSpec, Span
+from tracker.specs import EnsembleSpec, Schedule, Span
 
 CONDITIONS: Mapping[str, str] = {
     "clean": "the labels as they are",
@@ -20,6 +21,10 @@ WITHOUT_SUSPECTS = "without suspects"
 
 REFERENCE_SEEDS = 1000
 """First seed of the networks that give the scores: none of them is compared."""
+
+
+SHORT_EPOCHS = 5
+"""Of a short training, if nothing else is said and the whole one is longer."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,27 @@ def check_conditions(names: Sequence[str]) -> tuple[str, ...]:
     if not names:
         raise UsageError(f"no condition: choose from {', '.join(CONDITIONS)}")
     return tuple(name for name in CONDITIONS if name in names)
+
+
+def short_length(whole: EnsembleSpec, epochs: int | None) -> Span:
+    """So many epochs, or a few if none are given: fewer than the whole training has.
+
+    Raises
+    ------
+    UsageError
+        If the whole training is no longer.
+    """
+    size = get_dataset_info(whole.dataset).sizes["train"]
+    schedule = Schedule.of(whole, min(size, whole.examples or size))
+    longest = (schedule.total_steps - 1) // schedule.steps_per_epoch
+    if longest < (epochs or 1):
+        asked = "no --short is" if epochs is None else f"--short {epochs} is not"
+        choice = f"choose at most {longest}, or " if longest else ""
+        raise UsageError(
+            f"{asked} shorter than the whole training of {whole.recipe.length.words}: {choice}"
+            "leave short out of --conditions"
+        )
+    return Span(epochs or min(SHORT_EPOCHS, longest), "epoch")
 
 
 def make_conditions(

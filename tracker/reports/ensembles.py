@@ -10,7 +10,7 @@ from tracker.db.models import RUN_STATES, Dataset, Ensemble, Run, Split
 from tracker.ensembles import count_states, get_ensemble_id
 from tracker.reports import views
 from tracker.sources import ImportedSource, imported_from
-from tracker.specs import EnsembleSpec, Recipe, Recording, Span
+from tracker.specs import EnsembleSpec, Recipe, Recording
 
 
 @dataclass(frozen=True)
@@ -104,23 +104,19 @@ def describe_ensemble(connection: Connection, ensemble: str) -> EnsembleInfo:
 
 def recipe_line(recipe: Recipe, recording: Recording) -> str:
     """How one network is trained and scored, in one line."""
-    parts = [_words(recipe.length), f"batch {recipe.batch_size}"]
+    parts = [recipe.length.words, f"batch {recipe.batch_size}"]
     optimizer = [recipe.optimizer, f"lr {recipe.lr:g}"]
     optimizer += [f"momentum {recipe.momentum:g}"] if recipe.momentum else []
     optimizer += [f"weight decay {recipe.weight_decay:g}"] if recipe.weight_decay else []
     parts.append(" ".join(optimizer))
     if recipe.decay is not None:
-        times = [f"after {_words(span)}" for span in recipe.decay.at]
-        times += [f"every {_words(recipe.decay.every)}"] if recipe.decay.every else []
+        times = [f"after {span.words}" for span in recipe.decay.at]
+        times += [f"every {recipe.decay.every.words}"] if recipe.decay.every else []
         parts.append(f"lr / {recipe.decay.divisor:g} {' and '.join(times)}")
     every = recording.every
-    unit = every.unit if every.count == 1 else _words(every)
+    unit = every.unit if every.count == 1 else every.words
     parts.append(f"scored every {unit}{' and before training' if recording.initial else ''}")
     return ", ".join(parts)
-
-
-def _words(span: Span) -> str:
-    return f"{span.count} {span.unit}{'' if span.count == 1 else 's'}"
 
 
 def list_ensembles(connection: Connection) -> tuple[EnsembleRow, ...]:
