@@ -1,9 +1,12 @@
 """`tracker enqueue --record`: what it asks for and how much that is."""
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from tests.unit.test_specs import spec
 from tracker.cli import enqueue
+from tracker.ensembles import Enqueued
 from tracker.errors import UsageError
 from tracker.specs import EnsembleSpec, Recording
 
@@ -42,3 +45,19 @@ def test_names_are_trimmed_sorted_and_unique() -> None:
         UsageError, match=r"unknown signal 'los': choose one of .* el2n, output_margin, outputs"
     ):
         enqueue._recording("1epoch", False, "los")
+
+
+def test_who_stops_waiting_is_told_that_the_runs_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    queued = Enqueued(1, "mine", created=True, added=(1,), states={"queued": 1})
+    monkeypatch.setattr(enqueue, "open_engine", lambda _: None)
+    monkeypatch.setattr(enqueue, "queue_ensemble", lambda *_, **__: (spec(), queued))
+    monkeypatch.setattr(enqueue, "wait_for", interrupted)
+    app = typer.Typer()
+    app.command()(enqueue.enqueue)
+    command = ["--arch", "mlp-tiny", "--dataset", "digits", "--seeds", "1", "--wait"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 130
+    assert "`tracker cancel mine` stops them" in " ".join(result.stderr.split())

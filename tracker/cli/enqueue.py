@@ -7,7 +7,7 @@ import typer
 from tracker.cli.output import note, out, print_json
 from tracker.cli.queueing import queue_ensemble
 from tracker.cli.session import open_engine
-from tracker.cli.waiting import wait_for
+from tracker.cli.waiting import say_queued, wait_for
 from tracker.curriculum.order import ORDERS
 from tracker.curriculum.pacing import PACING
 from tracker.curriculum.training import CurriculumOptions
@@ -150,7 +150,11 @@ def enqueue(
     else:
         _tell(result, wait)
     if wait:
-        wait_for(engine, result.ensemble, result.ensemble_id)
+        try:
+            wait_for(engine, result.ensemble, result.ensemble_id)
+        except KeyboardInterrupt:
+            say_queued(result.ensemble)
+            raise
 
 
 def _spec(

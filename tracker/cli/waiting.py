@@ -19,7 +19,8 @@ from tracker.errors import TrackerError
 from tracker.reports.progress import RunProgress, runs_of
 
 ENDED = ("complete", "failed", "cancelled")
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
+"""A worker needs some seconds to start: only later is it missed."""
 
 
 def wait_for(engine: Engine, ensemble: str, ensemble_id: int, poll_seconds: float = 0.25) -> None:
@@ -57,6 +58,14 @@ def wait_for(engine: Engine, ensemble: str, ensemble_id: int, poll_seconds: floa
                 note("no worker has taken a run yet: start one with `tracker worker`")
             time.sleep(poll_seconds)
     _check(rows)
+
+
+def say_queued(ensemble: str) -> None:
+    """What becomes of the runs when nobody waits any more."""
+    note(
+        f"the runs of {ensemble} stay queued, and train without you: `tracker status` shows them, "
+        f"`tracker cancel {ensemble}` stops them"
+    )
 
 
 def _draw(progress: Progress, bars: dict[int, TaskID], row: RunProgress) -> None:
