@@ -46,7 +46,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     try:
         engine = _reachable(settings)
     except TrackerError as error:
-        yield Finding("database", "fail", str(error), _database_step(settings))
+        # The driver's reasons have lines and tabs.
+        reason = " ".join(str(error).split())
+        yield Finding("database", "fail", reason, _database_step(settings))
         return
     try:
         yield from _database(engine)

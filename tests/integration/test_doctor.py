@@ -80,6 +80,7 @@ def test_servers_that_do_not_answer_fail_without_their_passwords(
         status, message, step = seen[check]
         assert status == "fail"
         assert "host 127.0.0.1, port 9" in message
+        assert message == " ".join(message.split())
         assert f"TRACKER_{check.upper()}_URL" in str(step)
     assert "hush" not in repr(seen)
     seen = found(Settings(home=tmp_path / "empty", queue=settings.queue))

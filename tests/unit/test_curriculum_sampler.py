@@ -71,6 +71,13 @@ def test_controls_see_as_many_examples(pacing: str) -> None:
     assert pools["shuffled"] == [N] * 12
 
 
+def test_it_says_in_one_line_what_it_is() -> None:
+    sampler = CurriculumSampler(range(N), scores=np.zeros(N), easy="low", epochs=3, start=0.2)
+    assert repr(sampler) == (
+        "<CurriculumSampler: easy-first by own scores, epoch 0 of 3, pool 10 of 50>"
+    )
+
+
 def test_epoch_0_is_repeated_until_set_epoch() -> None:
     sampler = CurriculumSampler(range(N), scores=np.zeros(N), easy="low", epochs=3, start=1)
     first = list(sampler)

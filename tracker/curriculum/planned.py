@@ -91,6 +91,15 @@ class PlannedSampler(Sampler[Any]):
         if self._record is not None:
             self._record.begin(self.curriculum, self._examples, self._source)
 
+    def __repr__(self) -> str:
+        scores = self._source.score or "own scores"
+        ensembles = f" of {' + '.join(self._source.ensembles)}" if self._source.ensembles else ""
+        return (
+            f"<{type(self).__name__}: {self.curriculum.order} by {scores}{ensembles}, "
+            f"epoch {self.epoch} of {self.curriculum.epochs}, "
+            f"pool {self.pool_size} of {len(self._ranking)}>"
+        )
+
     @property
     def rank(self) -> int:
         """Which process this is, from 0."""
