@@ -31,7 +31,10 @@ OTHERS = ("torchdata", "pytorch_lightning", "accelerate")
 
 
 def blocks(language: str, page: str = README) -> list[str]:
-    """Fenced blocks of a page in one language."""
+    """Fenced blocks of a page in one language.
+
+    Those of `console` are run; of `shellsession` are those that need files, or delete.
+    """
     return re.findall(rf"^```{language}\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
 
 
