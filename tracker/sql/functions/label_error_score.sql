@@ -3,11 +3,10 @@
 -- (Meding 2022), of which the consensus class (Baldock 2021) is wrong.
 --
 -- `consensus_share` - `accessibility`: the share of runs that vote for another class in the end,
--- less the share of all answers in training that were the label, or the mean probability that it was
--- given (confidence, see data_map); 1 where it never had any and all agree. NULL, not suspected,
--- where that is more than `most_right`, or no more than `least_agreed` of the runs agree on the other
--- class. Give it only consensus classes
--- that are not the label.
+-- less the share of all answers in training that were the label, or the mean probability that it
+-- was given (confidence, see data_map); 1 where it never had any and all agree. NULL, not
+-- suspected, where that is more than `most_right`, or no more than `least_agreed` of the runs agree
+-- on the other class. Give it only consensus classes that are not the label.
 -- One expression, so that the planner inlines it.
 
 CREATE FUNCTION label_error_score(
