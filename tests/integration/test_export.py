@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, text
 
 from tests.support.ensembles import Recorded, Story, block_size, claimed, record, write
 from tests.support.strategies import stories
-from tests.support.views import VIEWS, assert_rows
+from tests.support.views import PAIR_VIEWS, VIEWS, assert_rows
 from tracker import __version__
 from tracker.errors import NotFoundError, TrackerError, UsageError
 from tracker.exports import FORMATS, export
@@ -514,6 +514,9 @@ def test_unknown_names_list_the_choices(engine: Engine) -> None:
         export(engine, "told", "outcomes", "csv", io.BytesIO())
     with pytest.raises(UsageError, match=r"'tp_block' holds bitmaps.*learning_order"):
         export(engine, "told", "tp_block", "csv", io.BytesIO())
+    for table in PAIR_VIEWS:
+        with pytest.raises(UsageError, match=rf"of two .* `tracker query {table} --out FILE`"):
+            export(engine, "told", table, "csv", io.BytesIO())
     with pytest.raises(UsageError, match=r"unknown format 'xlsx': .* parquet, npz, csv, jsonl"):
         export(engine, "told", "outcome", "xlsx", io.BytesIO())
     with pytest.raises(UsageError, match="--complete chooses among runs"):

@@ -607,6 +607,14 @@ def test_runs_of_unequal_length_are_all_done(engine: Engine, tmp_path: Path) -> 
     assert [(run.evaluations, run.share) for run in runs] == [(4, 1), (1, 1), (2, 1)]
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_what_is_only_exported_is_not_imported(engine: Engine, kind: str) -> None:
+    formats = "npz, parquet, cartography, forgetting"
+    message = f"order.{kind} is {kind}, which is not imported: choose one of {formats}"
+    with pytest.raises(UsageError, match=message):
+        import_ensemble(engine, [Path(f"order.{kind}")], "theirs")
+
+
 def test_errors_are_of_one_class(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "dynamics_epoch_0.jsonl").write_text(json.dumps({"guid": 1}))
     for name in ("nothing.npz", "dynamics_epoch_0.jsonl"):

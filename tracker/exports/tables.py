@@ -101,11 +101,17 @@ def view_source(connection: Connection, subject: Subject, table: str) -> Source:
     Raises
     ------
     UsageError
-        If there is no such view, or if it holds bitmaps.
+        If there is no such view, or if it holds bitmaps or is of two ensembles.
     """
     from psycopg import sql
 
-    columns = find_view(list_views(connection), table, list_tables(connection), "table")
+    views = list_views(connection)
+    if "ensemble_a" in views.get(table, {}) and is_plain(views[table]):
+        raise UsageError(
+            f"table {table!r} is of two ensembles, and a file of one: "
+            f"`tracker query {table} --out FILE` writes it"
+        )
+    columns = find_view(views, table, list_tables(connection), "table")
     query = sql.SQL("SELECT * FROM {} WHERE ensemble = {}").format(
         sql.Identifier(table), sql.Literal(subject.ensemble)
     )

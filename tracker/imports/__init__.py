@@ -49,6 +49,9 @@ FORMATS: Mapping[str, Format] = {
 }
 """The formats by name."""
 
+EXPORTED_ONLY = ("csv", "jsonl")
+"""Formats that `tracker export` writes and nobody reads here."""
+
 
 def choose_format(paths: Sequence[Path], name: str | None = None) -> str:
     """The format called `name`, or that of the files.
@@ -67,6 +70,12 @@ def choose_format(paths: Sequence[Path], name: str | None = None) -> str:
     for form, described in FORMATS.items():
         if paths[0].suffix.lower() in described.suffixes:
             return form
+    kind = paths[0].suffix.lower().removeprefix(".")
+    if kind in EXPORTED_ONLY:
+        raise UsageError(
+            f"{paths[0].name} is {kind}, which is not imported: choose one of "
+            f"{', '.join(FORMATS)} (`tracker export --format parquet` or npz can be read again)"
+        )
     raise UsageError(
         f"the format of {paths[0].name} cannot be told from its name: give --format, one of "
         f"{', '.join(FORMATS)}"
