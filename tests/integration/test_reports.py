@@ -476,6 +476,7 @@ def test_plot_writes_a_picture(
     monkeypatch.chdir(tmp_path)
     assert output_of(commands, "plot", kind, story.name).strip() == f"wrote {kind}.png"
     chosen = tmp_path / "folder" / "picture.pdf"
+    chosen.parent.mkdir()
     output_of(commands, "plot", kind, story.name, "--split", "test", "--out", str(chosen))
     assert Path(f"{kind}.png").read_bytes()[:4] == b"\x89PNG"
     assert chosen.read_bytes()[:4] == b"%PDF"
