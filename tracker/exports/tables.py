@@ -170,8 +170,12 @@ def _parse(chunk: bytes, schema: "pa.Schema") -> "list[pa.RecordBatch]":
     import pyarrow as pa
     from pyarrow import csv
 
+    # Arrow's own memory: one of Python's is let go by a thread of Arrow's, which at the exit of the
+    # interpreter ends the process with "terminate called without an active exception".
+    copied = pa.BufferOutputStream()
+    copied.write(chunk)
     table = csv.read_csv(
-        pa.py_buffer(chunk),
+        copied.getvalue(),
         read_options=csv.ReadOptions(column_names=schema.names, block_size=len(chunk) + 1),
         parse_options=csv.ParseOptions(newlines_in_values=True),
         convert_options=csv.ConvertOptions(
