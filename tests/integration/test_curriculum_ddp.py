@@ -22,6 +22,8 @@ STORY = story_of(RIGHT, sizes={"train": 21, "test": 9}, name="demo", dataset="da
 def test_two_processes_train_under_one_curriculum(engine: Engine, tmp_path: Path) -> None:
     with engine.begin() as connection, block_size(8):
         record(connection, STORY)
+    train = make_dataset("data", STORY.sizes, STORY.labels, 3).splits["train"]
+    CurriculumSampler(train, ensemble="demo", epochs=EPOCHS, record="taken", engine=engine)
     options = {
         "database": engine.url.render_as_string(hide_password=False),
         "labels": STORY.labels.tolist(),
@@ -44,7 +46,6 @@ def test_two_processes_train_under_one_curriculum(engine: Engine, tmp_path: Path
     assert [process.returncode for process in processes] == [0, 0], ended
     first, second = (json.loads(out) for out, _ in ended)
 
-    train = make_dataset("data", STORY.sizes, STORY.labels, 3).splits["train"]
     alone = CurriculumSampler(
         train, ensemble="demo", epochs=EPOCHS, start=0.4, seed=5, engine=engine
     )
@@ -58,6 +59,7 @@ def test_two_processes_train_under_one_curriculum(engine: Engine, tmp_path: Path
     assert first["weights"] == second["weights"]
     for told in (first, second):
         assert told["unknown"] == "no ensemble 'nobody': choose one of demo"
+        assert told["taken"].startswith("curriculum 'taken' is recorded already, with ")
     # Only the first can look up where; the second knows that.
     assert "position 0 has another picture" in first["mismatch"]
     assert "its fingerprint differs" in second["mismatch"]

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from tests.support.ensembles import make_dataset
 from tracker import CurriculumSampler
 from tracker.db.engine import make_engine
-from tracker.errors import DatasetMismatchError, NotFoundError
+from tracker.errors import DatasetMismatchError, NotFoundError, UsageError
 
 NOWHERE = "postgresql+psycopg://nobody@127.0.0.1:1/none"
 EPOCHS = 4
@@ -39,6 +39,17 @@ def main(rank: int, replicas: int, meeting: str, options: dict) -> dict:
             CurriculumSampler(dataset, ensemble=ensemble, epochs=EPOCHS, engine=engine)
         except (NotFoundError, DatasetMismatchError) as error:
             told[name] = str(error)
+    try:
+        CurriculumSampler(
+            train,
+            scores=labels[: len(train)],
+            easy="high",
+            epochs=EPOCHS,
+            record="taken",
+            engine=engine,
+        )
+    except UsageError as error:
+        told["taken"] = str(error)
     sampler = CurriculumSampler(
         train, ensemble="demo", refresh="epoch", epochs=EPOCHS, start=0.4, seed=5, engine=engine
     )

@@ -11,10 +11,16 @@ from rich.text import Text
 
 from tracker.cli import output
 from tracker.cli.curriculum_compare import compare
+from tracker.cli.curriculum_options import (
+    BalanceOption,
+    DropSuspectedOption,
+    GrowOption,
+    PacingOption,
+    StartOption,
+)
 from tracker.cli.output import counted, table
 from tracker.cli.session import open_reader
 from tracker.curriculum.order import ORDERS, Indices
-from tracker.curriculum.pacing import PACING
 from tracker.curriculum.records import epochs_of, list_curricula, load_curriculum
 from tracker.curriculum.replay import replay_epoch, replay_run
 from tracker.curriculum.training import CurriculumOptions
@@ -101,22 +107,11 @@ def preview(
     score: Annotated[
         str, typer.Option(help="Column of a view that the scores are.")
     ] = "accessibility",
-    pacing: Annotated[
-        str | None, typer.Option(help=f"How the pool grows: {', '.join(PACING)}.")
-    ] = None,
-    start: Annotated[
-        float | None, typer.Option(help="First share of the examples in the pool.")
-    ] = None,
-    grow: Annotated[
-        float | None, typer.Option(help="Share of training over which the pool grows.")
-    ] = None,
-    balance: Annotated[
-        bool, typer.Option("--balance", help="Classes enter the pool in turn.")
-    ] = False,
-    drop_suspected: Annotated[
-        bool,
-        typer.Option("--drop-suspected", help="Leave out what suspected_label_errors names."),
-    ] = False,
+    pacing: PacingOption = None,
+    start: StartOption = None,
+    grow: GrowOption = None,
+    balance: BalanceOption = False,
+    drop_suspected: DropSuspectedOption = False,
     epochs: Annotated[int, typer.Option(help="Length of training.")] = 30,
     seed: Annotated[int, typer.Option(help="Seed of the order.")] = 0,
     out: Annotated[Path, typer.Option(help="File to write, .png, .pdf or .svg.")] = Path(

@@ -4,13 +4,19 @@ from typing import Annotated
 
 import typer
 
+from tracker.cli.curriculum_options import (
+    BalanceOption,
+    DropSuspectedOption,
+    GrowOption,
+    PacingOption,
+    StartOption,
+    curriculum_options,
+)
 from tracker.cli.output import note, out, print_json
 from tracker.cli.queueing import queue_ensemble
 from tracker.cli.session import open_engine
 from tracker.cli.waiting import say_queued, wait_for
 from tracker.curriculum.order import ORDERS
-from tracker.curriculum.pacing import PACING
-from tracker.curriculum.training import CurriculumOptions
 from tracker.datasets import LabelNoise, get_dataset_info
 from tracker.ensembles import Enqueued, check_name
 from tracker.errors import UsageError, choice_error
@@ -97,22 +103,11 @@ def enqueue(
     curriculum_score: Annotated[
         str | None, typer.Option(help="Column that the scores are; accessibility if not given.")
     ] = None,
-    pacing: Annotated[
-        str | None, typer.Option(help=f"How the pool grows: {', '.join(PACING)}.")
-    ] = None,
-    start: Annotated[
-        float | None, typer.Option(help="First share of the examples in the pool.")
-    ] = None,
-    grow: Annotated[
-        float | None, typer.Option(help="Share of training over which the pool grows.")
-    ] = None,
-    balance: Annotated[
-        bool, typer.Option("--balance", help="Classes enter the pool in turn.")
-    ] = False,
-    drop_suspected: Annotated[
-        bool,
-        typer.Option("--drop-suspected", help="Leave out what suspected_label_errors names."),
-    ] = False,
+    pacing: PacingOption = None,
+    start: StartOption = None,
+    grow: GrowOption = None,
+    balance: BalanceOption = False,
+    drop_suspected: DropSuspectedOption = False,
     seed_start: Annotated[int, typer.Option(help="First seed.")] = 0,
     name: Annotated[str | None, typer.Option(help="Name of the ensemble.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait, with a bar for each run.")] = False,
@@ -230,50 +225,6 @@ def _recording(every: str, initial: bool, record: str | None) -> Recording:
         signals=check_signals(names - {OUTPUTS}),
         outputs=OUTPUTS in names,
     )
-
-
-def curriculum_options(
-    order: str | None,
-    ensembles: str | None,
-    score: str | None,
-    pacing: str | None,
-    start: float | None,
-    grow: float | None,
-    balance: bool,
-    drop_suspected: bool,
-) -> CurriculumOptions | None:
-    """What the options of a curriculum ask for, checked; None if there are none.
-
-    Raises
-    ------
-    UsageError
-        If one lacks what it needs beside it, is unknown or out of range.
-    """
-    if order is None:
-        for option, value in (("--curriculum-scores", ensembles), ("--curriculum-score", score),
-                              ("--pacing", pacing), ("--start", start), ("--grow", grow),
-                              ("--balance", balance or None),
-                              ("--drop-suspected", drop_suspected or None)):  # fmt: skip
-            if value is not None:
-                raise UsageError(f"{option} needs --curriculum beside it: {', '.join(ORDERS)}")
-        return None
-    if ensembles is None:
-        raise UsageError(
-            f"--curriculum {order} needs --curriculum-scores, an ensemble of the same dataset "
-            "(`tracker list`)"
-        )
-    options = CurriculumOptions(
-        order,
-        tuple(name.strip() for name in ensembles.split(",")),
-        score="accessibility" if score is None else score,
-        pacing=pacing,
-        start=start,
-        grow=grow,
-        balance=balance,
-        drop_suspected=drop_suspected,
-    )
-    options.curriculum()
-    return options
 
 
 def recorded_bytes(spec: EnsembleSpec, seeds: int) -> int:

@@ -88,8 +88,8 @@ class PlannedSampler(Sampler[Any]):
         self._walk: Walk | None = None
         self._begun_at = 0
         self._record = record if ranks.rank == 0 else None
-        if self._record is not None:
-            self._record.begin(self.curriculum, self._examples, self._source)
+        # A name that is taken ends the sampler on all ranks: the others would wait for the first.
+        ranks.from_first(self._begin_record)
 
     def __repr__(self) -> str:
         scores = self._source.score or "own scores"
@@ -264,6 +264,10 @@ class PlannedSampler(Sampler[Any]):
             self._put(found, self._examples.weights)
         elif self.rank == 0:
             _warn(f"epoch {self.epoch} keeps the scores of before: {reason}")
+
+    def _begin_record(self) -> None:
+        if self._record is not None:
+            self._record.begin(self.curriculum, self._examples, self._source)
 
     def _tell(self, epoch: int, plan: EpochPlan, examples: Examples) -> None:
         """Tell the recorder that an epoch begins; training goes on if it fails."""

@@ -1,0 +1,64 @@
+"""Options that say how training data is ordered, as `enqueue` and `curriculum preview` take them."""
+
+from typing import Annotated
+
+import typer
+
+from tracker.curriculum.order import ORDERS
+from tracker.curriculum.pacing import PACING
+from tracker.curriculum.training import CurriculumOptions
+from tracker.errors import UsageError
+
+PacingOption = Annotated[str | None, typer.Option(help=f"How the pool grows: {', '.join(PACING)}.")]
+StartOption = Annotated[float | None, typer.Option(help="First share of the examples in the pool.")]
+GrowOption = Annotated[
+    float | None, typer.Option(help="Share of training over which the pool grows.")
+]
+BalanceOption = Annotated[bool, typer.Option("--balance", help="Classes enter the pool in turn.")]
+DropSuspectedOption = Annotated[
+    bool, typer.Option("--drop-suspected", help="Leave out what suspected_label_errors names.")
+]
+
+
+def curriculum_options(
+    order: str | None,
+    ensembles: str | None,
+    score: str | None,
+    pacing: str | None,
+    start: float | None,
+    grow: float | None,
+    balance: bool,
+    drop_suspected: bool,
+) -> CurriculumOptions | None:
+    """What the options of a curriculum ask for, checked; None if there are none.
+
+    Raises
+    ------
+    UsageError
+        If one lacks what it needs beside it, is unknown or out of range.
+    """
+    if order is None:
+        for option, value in (("--curriculum-scores", ensembles), ("--curriculum-score", score),
+                              ("--pacing", pacing), ("--start", start), ("--grow", grow),
+                              ("--balance", balance or None),
+                              ("--drop-suspected", drop_suspected or None)):  # fmt: skip
+            if value is not None:
+                raise UsageError(f"{option} needs --curriculum beside it: {', '.join(ORDERS)}")
+        return None
+    if ensembles is None:
+        raise UsageError(
+            f"--curriculum {order} needs --curriculum-scores, an ensemble of the same dataset "
+            "(`tracker list`)"
+        )
+    options = CurriculumOptions(
+        order,
+        tuple(name.strip() for name in ensembles.split(",")),
+        score="accessibility" if score is None else score,
+        pacing=pacing,
+        start=start,
+        grow=grow,
+        balance=balance,
+        drop_suspected=drop_suspected,
+    )
+    options.curriculum()
+    return options
