@@ -1,4 +1,4 @@
-"""Options that say how training data is ordered, as `enqueue` and `curriculum preview` take them."""
+"""How training data is ordered: the options that `enqueue` and `curriculum preview` share."""
 
 from typing import Annotated
 
