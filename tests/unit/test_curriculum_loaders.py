@@ -1,7 +1,4 @@
-"""The sampler in other people's loaders: torchdata's, Lightning's, Accelerate's.
-
-Lightning and Accelerate are measured where they are installed (`pip install '.[frameworks]'`).
-"""
+"""The sampler in other people's loaders: torchdata's, Lightning's, Accelerate's."""
 
 import warnings
 from collections.abc import Iterator
@@ -9,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torchdata.stateful_dataloader as loaders
+from accelerate import Accelerator, data_loader
 from torch import Tensor, nn, optim
 from torch.utils.data import DataLoader
 
@@ -46,8 +45,6 @@ vital = pytest.mark.filterwarnings("ignore:'set_vital' is deprecated")
 def test_torchdatas_stateful_loader_goes_on_in_mid_epoch(
     workers: int, batching: bool, drop_last: bool
 ) -> None:
-    loaders = pytest.importorskip("torchdata.stateful_dataloader")
-
     def expected_of(epoch: int) -> list[list[int]]:
         return batches_of(epoch, drop_last=drop_last)
 
@@ -86,7 +83,6 @@ def test_torchdatas_stateful_loader_goes_on_in_mid_epoch(
 
 @vital
 def test_torchdatas_loader_carries_the_runs_own_scores() -> None:
-    loaders = pytest.importorskip("torchdata.stateful_dataloader")
     losses = np.random.default_rng(0).random(N)
 
     def make() -> tuple[CurriculumSampler, Any]:
@@ -109,7 +105,8 @@ def test_torchdatas_loader_carries_the_runs_own_scores() -> None:
 def test_lightning_keeps_the_sampler(length: str, other_peoples_warnings: None) -> None:
     # Its metrics import torchvision, which needs help over a CPU build of torch.
     import_torchvision()
-    lightning = pytest.importorskip("pytorch_lightning")
+    import pytorch_lightning as lightning
+
     options = {"num_samples": N} if length == "constant" else {}
     sampler, seen = sampler_of(**options), [[] for _ in range(EPOCHS)]
 
@@ -147,12 +144,11 @@ def test_lightning_keeps_the_sampler(length: str, other_peoples_warnings: None) 
 
 @pytest.mark.parametrize("batching", [False, True])
 def test_accelerate_keeps_the_sampler(batching: bool, other_peoples_warnings: None) -> None:
-    accelerate = pytest.importorskip("accelerate")
     if batching:
         loader = DataLoader(range(N), batch_sampler=sampler_of(batch_size=BATCH))  # type: ignore[arg-type]
     else:
         loader = DataLoader(range(N), batch_size=BATCH, sampler=sampler_of())  # type: ignore[arg-type]
-    prepared = accelerate.Accelerator(cpu=True).prepare(loader)
+    prepared = Accelerator(cpu=True).prepare(loader)
     # It counts epochs itself.
     for epoch in range(3):
         assert [batch.tolist() for batch in prepared] == batches_of(epoch)
@@ -161,12 +157,11 @@ def test_accelerate_keeps_the_sampler(batching: bool, other_peoples_warnings: No
 
 
 def test_accelerate_shares_out_what_one_rank_would_do() -> None:
-    loading = pytest.importorskip("accelerate.data_loader")
     shares = []
     for process in range(2):
         sampler = sampler_of(rank=0, num_replicas=1, batch_size=BATCH)
         loader = DataLoader(range(N), batch_sampler=sampler)  # type: ignore[arg-type]
-        prepared = loading.prepare_data_loader(
+        prepared = data_loader.prepare_data_loader(
             loader, num_processes=2, process_index=process, put_on_device=False
         )
         sampler.set_epoch(5)
