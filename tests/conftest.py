@@ -44,6 +44,10 @@ hypothesis.settings.register_profile(
     max_examples=25,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
+# `pytest --hypothesis-profile=long`: other examples every time, and many.
+hypothesis.settings.register_profile(
+    "long", hypothesis.settings.get_profile("tests"), derandomize=False, max_examples=1000
+)
 hypothesis.settings.load_profile("tests")
 
 

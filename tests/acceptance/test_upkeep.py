@@ -103,7 +103,7 @@ def test_a_pipe_gets_nothing_but_rows(digits_ensemble: Tracker, form: str) -> No
         (("digits", "--table", "tp_block"), ["'tp_block'", "bitmaps", "learning_order"]),
         (("digit",), ["'digit'", "digits"]),
         (("digits", "--out", "there.csv"), ["there.csv exists", "--force"]),
-        (("digits", "--out", "no/folder.csv"), ["no is no folder"]),
+        (("digits", "--out", "no/folder.csv"), ["no folder no"]),
         (("digits", "--table", "forgetting", "--complete"), ["--complete", "forgetting"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.errors import UsageError
-from tracker.exports.target import whole_file
+from tracker.files import whole_file
 from tracker.outcomes.layout import Layout, plane_count
 from tracker.outcomes.packing import copy_rows, pack_outcomes, real_array, signal_rows
 from tracker.outcomes.unpacking import (

@@ -25,6 +25,7 @@ from tracker.curriculum.records import epochs_of, list_curricula, load_curriculu
 from tracker.curriculum.replay import replay_epoch, replay_run
 from tracker.curriculum.training import CurriculumOptions
 from tracker.errors import UsageError, choice_error
+from tracker.files import check_target, whole_file
 from tracker.reports import snapshot
 
 FORMATS = ("lines", "json", "npy")
@@ -83,6 +84,8 @@ def replay(
         raise choice_error("format", file_format, FORMATS)
     if file_format == "npy" and out is None:
         raise UsageError("--format npy needs --out, a file")
+    if out is not None:
+        check_target(out, force=True)
     with snapshot(open_reader()) as connection:
         indices = (
             replay_epoch(connection, name, epoch)
@@ -92,10 +95,11 @@ def replay(
     if out is None:
         sys.stdout.write(_text(indices, file_format))
         return
-    try:
-        _write(indices, file_format, out)
-    except OSError as error:
-        raise UsageError(f"cannot write {out}: {error.strerror or error}") from None
+    with whole_file(out, force=True) as file:
+        if file_format == "npy":
+            np.save(file, indices)
+        else:
+            file.write(_text(indices, file_format).encode())
     recorded = ", as recorded" if seed is None else ""
     output.out.print(f"wrote {out}: {len(indices):,} indices{recorded}")
 
@@ -141,14 +145,6 @@ def preview(
 def _text(indices: Indices, file_format: str) -> str:
     numbers = indices.tolist()
     return f"{numbers}\n" if file_format == "json" else "".join(f"{n}\n" for n in numbers)
-
-
-def _write(indices: Indices, file_format: str, out: Path) -> None:
-    if file_format == "npy":
-        with out.open("wb") as file:  # np.save would add .npy to a name without it
-            np.save(file, indices)
-    else:
-        out.write_text(_text(indices, file_format))
 
 
 def _epoch(row: Any) -> dict[str, Any]:

@@ -4,10 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
 
 from tracker.cli import roles
 from tracker.cli.output import out
@@ -71,27 +73,37 @@ def _reader(settings: Settings) -> URL:
     return database_url(settings).set(username=found.reader)
 
 
+@contextmanager
+def _unchecked() -> Iterator[Engine]:
+    """The database at whatever revision it is, for one command."""
+    engine = unchecked_engine(get_settings())
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 @app.command()
 def upgrade() -> None:
     """Bring the database to the revision that this version of tracker needs."""
-    engine = unchecked_engine(get_settings())
-    before = current_revision(engine)
-    if before == HEAD:
-        out.print(f"already at revision {HEAD}")
-        return
-    if before is not None and before > HEAD:
-        ensure_current(engine, migrate=False)
-    migrate(engine)
-    out.print(f"upgraded from {before or 'nothing'} to {HEAD}")
+    with _unchecked() as engine:
+        before = current_revision(engine)
+        if before == HEAD:
+            out.print(f"already at revision {HEAD}")
+            return
+        if before is not None and before > HEAD:
+            ensure_current(engine, migrate=False)
+        migrate(engine)
+        out.print(f"upgraded from {before or 'nothing'} to {HEAD}")
 
 
 @app.command()
 def check() -> None:
     """Check that the database answers and is at the right revision."""
-    engine = unchecked_engine(get_settings())
-    ensure_current(engine, migrate=False)
-    with engine.connect() as connection:
-        version = connection.exec_driver_sql("SHOW server_version").scalar()
+    with _unchecked() as engine:
+        ensure_current(engine, migrate=False)
+        with engine.connect() as connection:
+            version = connection.exec_driver_sql("SHOW server_version").scalar()
     if connection.dialect.server_version_info is not None and (
         connection.dialect.server_version_info < (14,)
     ):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -81,6 +82,7 @@ def options(
 def main() -> None:
     """Run the command line; every error is one line on standard error."""
     try:
+        _check_arguments(sys.argv[1:])
         code = app(standalone_mode=False)
     except TyperException as error:
         code = _report(error, error.exit_code)
@@ -99,17 +101,39 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Refuse what neither PostgreSQL nor a terminal can hold, before anything is made of it.
+
+    Bytes that are not UTF-8 are surrogates here.
+    """
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"argument {ascii(argument)[:80]} is not UTF-8 text") from None
+        if "\0" in argument:
+            raise UsageError(f"argument {ascii(argument)[:80]} has a NUL character")
+
+
 def _report(error: Exception, code: int) -> int:
     if os.environ.get("TRACKER_DEBUG"):
         raise error
     message = error.format_message() if isinstance(error, TyperException) else str(error)
-    if not isinstance(error, TyperException | TrackerError):
+    if isinstance(error, OSError) and error.filename is not None:
+        message = f"{str(error.filename)[:200]!r} cannot be used: {error.strerror}"
+    elif not isinstance(error, TyperException | TrackerError):
         first_line = message.strip().partition("\n")[0]
         message = f"{type(error).__name__}: {first_line} ({_next_step(error)})"
     # Typer ends a bare `tracker db` with an empty message, after printing the help.
     if message:
-        print(f"tracker: {' '.join(message.split())}{_given(error)}", file=sys.stderr)
+        print(f"tracker: {_in_one_line(message + _given(error))}", file=sys.stderr)
     return code
+
+
+def _in_one_line(message: str) -> str:
+    """A message without line breaks, nor anything else that would steer a terminal."""
+    line = " ".join(message.split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def _next_step(error: Exception) -> str:

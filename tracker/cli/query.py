@@ -18,7 +18,7 @@ from tracker.errors import UsageError, choice_error
 from tracker.exports import csv_text, json_lines, parquet
 from tracker.exports.query import Query, count_rows, query_rows
 from tracker.exports.source import Advance, Rows
-from tracker.exports.target import check_target, whole_file
+from tracker.files import check_target, whole_file
 from tracker.reports.needs import VIEW_NEEDS
 from tracker.reports.subject import snapshot
 

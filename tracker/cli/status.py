@@ -16,6 +16,7 @@ from tracker.cli.session import open_engine, open_reader
 from tracker.db.models import Run
 from tracker.ensembles import get_ensemble_id
 from tracker.errors import UsageError
+from tracker.exports.query import MAX_ROWS
 from tracker.reports.progress import (
     EnsembleProgress,
     RunProgress,
@@ -38,6 +39,7 @@ def status(
     """Show the newest ensembles, the runs that are training, their speed and time left."""
     if limit < 1:
         raise UsageError(f"--limit must be at least 1, got {limit}")
+    limit = min(limit, MAX_ROWS)
     if watch and not out.is_terminal:
         raise UsageError("--watch redraws a terminal, and this is none: leave it out")
     engine = open_reader()

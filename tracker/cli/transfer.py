@@ -15,7 +15,7 @@ from tracker.cli.session import open_reader
 from tracker.errors import UsageError, choice_error
 from tracker.exports import DEFAULT_TABLE, FORMATS, TEXT_FORMATS
 from tracker.exports import export as write_table
-from tracker.exports.target import check_target, whole_file
+from tracker.files import check_target, whole_file
 
 STANDARD_OUTPUT = "-"
 
@@ -49,7 +49,9 @@ def export(
     """
     form = _format(out, form)
     path = None if out == STANDARD_OUTPUT else Path(out or f"{ensemble}-{table}.{form}")
-    if path is not None and out is not None:
+    if path is not None:
+        if out is None and path.name != str(path):
+            raise UsageError(f"{str(path)!r} leads to another folder: name the file with --out")
         check_target(path, force=force)
     engine = open_reader()
     with _progress() as (begin, advance):

@@ -21,7 +21,7 @@ from tracker.curriculum.plan import Examples
 from tracker.curriculum.source import Source
 from tracker.datasets.identity import examples_of, split_fingerprint
 from tracker.errors import DatasetMismatchError, UsageError
-from tracker.exports.target import whole_file
+from tracker.files import whole_file
 from tracker.imports.npz_archive import DAMAGE
 
 FORMAT = "tracker curriculum"

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tracker.errors import UsageError, choice_error
+from tracker.errors import choice_error
+from tracker.files import check_target, whole_file
 
 DPI = 200
 WIDTH = 1600
@@ -89,8 +90,7 @@ def check_picture(path: Path) -> None:
     """Raise `UsageError` unless `save` can write a file of that name."""
     if path.suffix.lower() not in METADATA:
         raise choice_error("kind of file", path.name, METADATA)
-    if not path.parent.is_dir():
-        raise UsageError(f"no folder {path.parent}: make it first, or choose another --out")
+    check_target(path, force=True)
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -102,8 +102,6 @@ def save(figure: Figure, path: Path) -> None:
         If the format is unknown, the folder missing, or the file cannot be written.
     """
     check_picture(path)
-    try:
-        with mpl.rc_context(STYLE):
-            figure.savefig(path, dpi=DPI, metadata=METADATA[path.suffix.lower()])
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+    kind = path.suffix.lower()
+    with whole_file(path, force=True) as file, mpl.rc_context(STYLE):
+        figure.savefig(file, format=kind[1:], dpi=DPI, metadata=METADATA[kind])

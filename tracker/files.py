@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +11,23 @@ from typing import BinaryIO
 
 from tracker.errors import UsageError
 
+SHOWN = 200
+"""Characters of a path that a message repeats."""
+
 
 def check_target(path: Path, *, force: bool) -> None:
     """Raise `UsageError` unless a file can be made at `path`."""
-    if path.is_dir():
+    # Of os.path, which takes a name that is too long for one that is not there.
+    if os.path.isdir(path):
         raise UsageError(f"{path} is a folder: name a file in it")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path.parent} is no folder: make it first, or choose another --out")
-    if path.exists() and not force:
-        raise UsageError(f"{path} exists: --force replaces it, or choose another --out")
+    if not os.path.isdir(path.parent):
+        raise UsageError(f"no folder {path.parent}: make it first, or choose another --out")
+    if os.path.lexists(path):
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
+            raise UsageError(f"{path} is a device, a socket or a pipe: choose another --out")
+        if not force:
+            raise UsageError(f"{path} exists: --force replaces it, or choose another --out")
 
 
 @contextmanager
@@ -36,7 +45,7 @@ def whole_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
     try:
         file = waiting.open("xb")
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+        raise _unwritable(path, error) from None
     try:
         with file:
             yield file
@@ -45,8 +54,14 @@ def whole_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
         check_target(path, force=force)
         waiting.replace(path)
         _sync_folder(path.parent)
+    except OSError as error:
+        raise _unwritable(path, error) from None
     finally:
         waiting.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{str(path)[:SHOWN]} cannot be written: {error.strerror or error}")
 
 
 def _sync_folder(folder: Path) -> None:
