@@ -72,6 +72,9 @@ def make_celery(settings: Settings) -> Celery:
         # Spawned, not forked: safe with CUDA. One child keeps data and compiled code warm.
         worker_pool_start_method="spawn",
         worker_concurrency=1,
+        # On a busy machine a new child takes longer to load than Celery's 4 s: it would be killed,
+        # and so would the next one, for ever.
+        worker_proc_alive_timeout=120.0,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,

@@ -33,6 +33,9 @@ REFUSALS = (
 )
 """What Celery says of messages that it does not hand to a task."""
 
+CHILD_GONE = "Task handler raised error: %r"
+"""What Celery says, with a traceback of its own, when the process that trains has ended."""
+
 logger = logging.getLogger(__name__)
 settings = get_settings()
 app = make_celery(settings)
@@ -49,13 +52,22 @@ def train_run(*arguments: Any, **named: Any) -> None:
         return
     drain.listen()
     # Torch takes seconds to load: only the process that trains does.
-    from workers.task import work
+    from workers.task import PoisonedError, work
 
     # Named after the worker's main process, which is what `tracker worker` knows.
     engine, name = get_engine(settings), worker_name(os.getppid())
-    if work(engine, settings, run_id, name, drain.requested) == "queued":
+    poisoned = False
+    try:
+        state = work(engine, settings, run_id, name, drain.requested)
+    except PoisonedError as error:
+        state, poisoned = error.state, True
+    if state == "queued":
         with suppress(BrokerUnavailableError):  # a caretaker will send it
             send_runs(app, engine, [run_id])
+    if poisoned:
+        logger.warning("this process cannot use its device any more: another takes its place")
+        # The pool makes a new one.
+        raise SystemExit
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]
@@ -71,12 +83,15 @@ def drain_children(**_: Any) -> None:
 
 
 def in_one_line(record: logging.LogRecord) -> bool:
-    """Shorten what Celery says of a message that it refuses: to its first line, without contents.
+    """Shorten what Celery says of a message that it refuses, or of a child that has ended.
 
-    Contents are the sender's, and as long as he likes.
+    To its first line, without contents of messages: those are the sender's, of any length.
     """
     if record.msg in REFUSALS:
         record.msg = f"refused a message: {record.getMessage().partition(chr(10))[0][:200]}"
+        record.args, record.exc_info, record.exc_text = (), None, None
+    elif record.msg == CHILD_GONE and "WorkerLostError" in record.getMessage():
+        record.msg = f"a training process has ended: {record.getMessage().partition(chr(10))[0]}"
         record.args, record.exc_info, record.exc_text = (), None, None
     return True
 

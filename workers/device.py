@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import socket
 import subprocess
@@ -34,6 +35,23 @@ def make_repeatable(threads: int | None) -> None:
     torch.backends.cudnn.benchmark = False
     if threads is not None:
         torch.set_num_threads(threads)
+
+
+def poisons(error: BaseException) -> bool:
+    """Is the device lost to this process after `error`, or whatever led to it?
+
+    CUDA keeps an error of a kernel: all that the process asks of the device afterwards fails with
+    it. Too little memory is no such error.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, torch.AcceleratorError):
+            return True
+        # Libraries on top of CUDA say it in errors of no class of their own.
+        if type(cause) is RuntimeError and re.search(r"CUDA error|cuDNN error", str(cause)):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def provenance(device: torch.device) -> dict[str, Any]:

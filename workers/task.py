@@ -14,12 +14,21 @@ from tracker.db.patience import AWAY, patiently
 from tracker.errors import DatasetUnavailableError, RunLostError
 from tracker.settings import Settings
 from workers.attempt import Attempt
-from workers.device import make_repeatable
+from workers.device import make_repeatable, poisons
 
 logger = logging.getLogger(__name__)
 
 PASSING = ("out of memory", "can't allocate memory", "CUDA error", "cuDNN error")
 """What torch says in a plain RuntimeError when another attempt may fare better."""
+
+
+class PoisonedError(Exception):
+    """The run's failure is recorded, and this process cannot use its device any more."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(state)
+        self.state = state
+        """As `work` would have returned it."""
 
 
 def work(
@@ -42,6 +51,12 @@ def work(
         How it ended: `complete`, `failed`, `cancelled`; `queued` if it was given back, to stop or
         to try again; `lost` if it was taken away meanwhile; `skipped` if it was not there to be
         taken (a message delivered twice, a cancelled run).
+
+    Raises
+    ------
+    PoisonedError
+        After an error that leaves the device unusable to this process, once it is recorded: what
+        the process trains next would fail too.
     """
     # Before the claim: the first time it loads much of torch, and the run would seem silent.
     make_repeatable(settings.threads)
@@ -64,7 +79,10 @@ def work(
         logger.warning("run %d is lost to this worker: %s", run_id, lost)
         return "lost"
     except Exception as failure:  # whatever a network or a driver raises
-        return _failed(engine, settings, claim, failure)
+        state = _failed(engine, settings, claim, failure)
+        if poisons(failure):
+            raise PoisonedError(state) from failure
+        return state
     if state == "complete":
         _discard(checkpoints, claim)
     return state

@@ -193,6 +193,24 @@ def test_heartbeat(engine: Engine, run_id: int) -> None:
     assert reap(engine) == []
 
 
+def test_heartbeat_waits_for_no_recording(engine: Engine, run_id: int) -> None:
+    held = claim(engine, run_id)
+    fall_silent(engine, run_id)
+    before = row(engine, run_id)["heartbeat_at"]
+    with engine.begin() as recording:
+        runs.fence(recording, held)
+        with engine.begin() as connection:
+            connection.execute(text("SET LOCAL lock_timeout = 1"))
+            assert runs.beat(connection, held, 12, 345.5) is False
+        assert row(engine, run_id)["heartbeat_at"] == before
+        assert reap(engine) == [], "a run that is being recorded is not silent"
+        runs.stay(recording, held, 7)
+    after = row(engine, run_id)
+    assert after["heartbeat_at"] > before
+    assert after["step"] == 7
+    assert reap(engine) == []
+
+
 def test_stale_attempt_can_do_nothing(engine: Engine, run_id: int) -> None:
     stale = claim(engine, run_id, "host:1")
     fall_silent(engine, run_id)

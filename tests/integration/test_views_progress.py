@@ -61,9 +61,9 @@ def test_running_run(connection: Connection, demo: Recorded) -> None:
     claim = claimed(connection, demo.run_ids[0], "host:7")
     assert progress(connection, claim.run_id)["seconds_left"] is None
     runs.beat(connection, claim, 28, 1000.0)
-    started(connection, claim.run_id, "100 seconds", "60 seconds")
     write(connection, claim, STORY, 0, 1)
     write(connection, claim, STORY, 0, 2)
+    started(connection, claim.run_id, "100 seconds", "60 seconds")
     row = progress(connection, claim.run_id)
     assert (row["state"], row["attempt"], row["worker"]) == ("running", 1, "host:7")
     assert (row["evaluations"], row["step"], row["share"]) == (2, 28, 0.4)

@@ -28,7 +28,7 @@ from tracker.outcomes.packing import (
 )
 from tracker.outcomes.probes import ProbeRecord, differing_probes, write_probes
 from tracker.outcomes.signals import SignalSummary
-from tracker.runs import Claim, fence
+from tracker.runs import Claim, fence, stay
 
 _OUTCOMES = "outcome_block (run_id, block, evaluation, correct, predicted)"
 _SIGNALS = "signal_block (run_id, block, signal, evaluation, value)"
@@ -88,6 +88,8 @@ def record_evaluations(
         _check_probes(connection, claim, record)
         _check_outputs(connection, claim, layout, record)
         _write_summaries(connection, claim.run_id, layout, record.summaries)
+    # Heartbeats have not waited for the run's row meanwhile.
+    stay(connection, claim, max((record.step for record in records), default=0))
     return cancel
 
 

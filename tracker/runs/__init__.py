@@ -17,6 +17,7 @@ from tracker.runs.attempt import (
     finish,
     give_back,
     recorded_checksums,
+    stay,
     worker_name,
 )
 from tracker.runs.queueing import (
@@ -50,6 +51,7 @@ __all__ = [
     "release",
     "request_cancel",
     "retry",
+    "stay",
     "unsent_runs",
     "worker_name",
 ]

@@ -116,22 +116,47 @@ def beat(
 ) -> bool | None:
     """Say that the attempt is alive and how far it is.
 
+    It waits for nobody: while the attempt's own outcomes are being recorded, which says so too
+    (`stay`), nothing is written.
+
     Returns
     -------
     bool or None
         Was cancelling asked for? None if the run is no longer held.
     """
-    cancel: bool | None = connection.scalar(
-        update(Run)
+    free = (
+        select(Run.id)
         .where(_held(claim))
+        .with_for_update(key_share=True, skip_locked=True)
+        .cte("free")
+    )
+    written = (
+        update(Run)
+        .where(Run.id == free.c.id)
         .values(
             heartbeat_at=func.clock_timestamp(),
             step=step,
             examples_per_second=examples_per_second,
         )
-        .returning(Run.cancel_requested)
+        .returning(Run.id)
+        .cte("written")
+    )
+    cancel: bool | None = connection.scalar(
+        select(Run.cancel_requested).where(_held(claim)).add_cte(written)
     )
     return cancel
+
+
+def stay(connection: Connection, claim: Claim, step: int) -> None:
+    """Say that the attempt is alive, at the end of a transaction that holds its run (`fence`).
+
+    What is recorded is of `step` optimizer steps; a heartbeat may already have told of more.
+    """
+    connection.execute(
+        update(Run)
+        .where(_held(claim))
+        .values(heartbeat_at=func.clock_timestamp(), step=func.greatest(Run.step, step))
+    )
 
 
 def decisive(provenance: Mapping[str, Any]) -> dict[str, Any]:
