@@ -132,7 +132,7 @@ def lost_after(engine: Engine, settings: Settings, run_id: int, evaluation: int)
     record = stream.record_evaluations
 
     def vanishing(connection: Any, claim: Any, layout: Any, records: Any) -> bool:
-        if records[0].evaluation > evaluation:
+        if records[-1].evaluation > evaluation:  # what has waited is written together
             raise Vanished
         return record(connection, claim, layout, records)
 
