@@ -72,8 +72,11 @@ def enqueue_runs(
     dataset: RegisteredDataset,
     seeds: range,
     queue: str,
+    command: str | None = None,
 ) -> Enqueued:
     """Make the ensemble if it is new, and those of its runs that are missing, for `queue`.
+
+    The `command` line that asks for it is kept in the history of the runs.
 
     Raises
     ------
@@ -110,7 +113,7 @@ def enqueue_runs(
         .on_conflict_do_nothing()
         .returning(Run.id)
     ).all()
-    note_event(connection, "queued", added)
+    note_event(connection, "queued", added, None if command is None else {"command": command})
     states = count_states(connection, ensemble_id)
     return Enqueued(ensemble_id, name, created is not None, tuple(sorted(added)), states)
 

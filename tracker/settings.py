@@ -23,6 +23,10 @@ COMMAND_VARIABLE = "TRACKER_WORKER_COMMAND"
 """Command line of `tracker worker`, set by it for its processes; stored with their runs."""
 
 
+LOG_JSON_VARIABLE = "TRACKER_LOG_JSON"
+"""Field `log_json`, set by `tracker worker --log-json` for its processes."""
+
+
 class Settings(BaseSettings):
     """Addresses and timings of one installation.
 
@@ -70,6 +74,11 @@ class Settings(BaseSettings):
     checkpoint_seconds: NonNegativeFloat = Field(
         default=60.0,
         description="A checkpoint is made at the first evaluation after so many seconds.",
+    )
+    log_json: str | None = Field(
+        default=None,
+        description="File to which workers add a line of JSON for each event; - for standard "
+        "error, in place of what people read.",
     )
 
     @property

@@ -9,12 +9,14 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
+from billiard.util import get_logger
 from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
 from celery.worker.consumer import consumer
 
 from tracker.db import get_engine
 from tracker.errors import BrokerUnavailableError
+from tracker.logs import configure
 from tracker.messages import MessageError, read_train_run
 from tracker.queue import TASK, make_celery, send_runs
 from tracker.runs import worker_name
@@ -99,10 +101,8 @@ def in_one_line(record: logging.LogRecord) -> bool:
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def configure_logging(**_: Any) -> None:
     """One line per event of ours; of the libraries only what is worth a warning."""
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(processName)s: %(message)s"
-    )
+    configure(settings.log_json)
     for handler in logging.getLogger().handlers:
         handler.addFilter(in_one_line)
-    logging.getLogger("workers").setLevel(logging.INFO)
-    logging.getLogger("tracker").setLevel(logging.INFO)
+    # The pool's own logger would write past the handlers.
+    get_logger().propagate = True

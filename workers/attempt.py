@@ -11,8 +11,9 @@ from tracker.checkpoints import CheckpointFolder
 from tracker.curriculum.plan import Examples
 from tracker.curriculum.records import load_snapshot
 from tracker.db.patience import patiently
-from tracker.errors import DatasetMismatchError
+from tracker.errors import DatasetMismatchError, RunLostError
 from tracker.events import note_event
+from tracker.logs import log_event
 from tracker.outcomes.held_out import write_held_out
 from tracker.outcomes.stream import OutcomeWriter
 from tracker.outcomes.writer import drop_orphaned_summaries
@@ -83,13 +84,18 @@ class Attempt:
         found = checkpoints.find(recorded)
         with self._engine.begin() as connection:
             resumed = None if found is None else found.evaluation
-            runs.begin(connection, claim, runs_on, resumed)
+            deleted = runs.begin(connection, claim, runs_on, resumed)
             drop_orphaned_summaries(connection, claim.run_id)
             self._layout = get_dataset(connection, spec.dataset_name).layout
             held_out = spec.held_out(claim.seed, examples)
             write_held_out(connection, claim.run_id, self._layout, held_out)
         if found is not None:
-            logger.info("run %d goes on from evaluation %d", claim.run_id, found.evaluation)
+            message = "run %d goes on from evaluation %d"
+            told = {"evaluation": found.evaluation, "deleted": deleted}
+            self._tell("resumed", message, claim.run_id, found.evaluation, **told)
+        elif deleted:
+            message = "run %d begins anew: %d evaluations are deleted"
+            self._tell("begun_anew", message, claim.run_id, deleted, deleted=deleted)
         return found
 
     def _curriculum_examples(self) -> Examples | None:
@@ -133,13 +139,24 @@ class Attempt:
         with self._engine.begin() as connection:
             runs.fence(connection, self._claim)
             note_event(connection, "checkpoint", [self._claim.run_id], kept)
+        message = "run %d: checkpoint"
+        self._tell("checkpoint", message, self._claim.run_id, level=logging.DEBUG, **kept)
 
     def _end(self, end: Callable[[Connection], bool], state: str) -> str:
         def transaction() -> bool:
             with self._engine.begin() as connection:
                 return end(connection)
 
-        return state if patiently(transaction, self._patience) else "lost"
+        run_id = self._claim.run_id
+        if not patiently(transaction, self._patience):
+            raise RunLostError(f"run {run_id} was taken away at its end")
+        self._tell("given_back" if state == "queued" else state, f"run %d: {state}", run_id)
+        return state
+
+    def _tell(self, event: str, message: str, *given: object, **told: Any) -> None:
+        log_event(
+            logger, event, self._claim.run_id, message, *given, attempt=self._claim.attempt, **told
+        )
 
 
 def _check_identity(claim: runs.Claim, data: TensorDataset) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from tracker import runs
 from tracker.db import get_engine
+from tracker.logs import log_event
 from tracker.queue import send_runs, waiting_messages
 from tracker.settings import ONCE_VARIABLE, PARENT_VARIABLE, Settings
 
@@ -63,9 +64,10 @@ class Caretaker:
     def look_after(self, engine: Engine) -> None:
         """Queue silent runs again, and send messages for queued runs that have none."""
         with engine.begin() as connection:
-            requeued = runs.reap(connection, self._settings.queue, self._stale)
-        if requeued:
-            logger.warning("runs %s were silent: queued again", requeued)
+            silent = runs.reap(connection, self._settings.queue, self._stale)
+        for one in silent:
+            _tell(one)
+        if requeued := [one.run_id for one in silent if one.state == "queued"]:
             send_runs(self._app, engine, requeued)
         # Only an empty queue proves that a queued run's message is lost and not merely waiting.
         if waiting_messages(self._app, self._settings) == 0:
@@ -74,3 +76,17 @@ class Caretaker:
             if unsent:
                 logger.info("runs %s had no message in the queue: sent again", unsent)
                 send_runs(self._app, engine, unsent)
+
+
+def _tell(silent: runs.Silent) -> None:
+    """Log what has become of a run that fell silent."""
+    log_event(
+        logger, "lost", silent.run_id, "run %d was silent, and is %s now",
+        *(silent.run_id, silent.state),
+        level=logging.WARNING, attempt=silent.attempt, worker=silent.worker,
+    )  # fmt: skip
+    if silent.state != "queued":
+        log_event(
+            logger, silent.state, silent.run_id, "run %d: %s", silent.run_id, silent.state,
+            level=logging.ERROR, attempt=silent.attempt,
+        )  # fmt: skip

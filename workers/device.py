@@ -3,10 +3,8 @@
 import os
 import platform
 import re
-import shlex
 import socket
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 import torch
 
 from tracker import __version__
+from tracker.masking import command_line
 from tracker.settings import COMMAND_VARIABLE
 
 
@@ -73,7 +72,7 @@ def provenance(device: torch.device) -> dict[str, Any]:
         "host": socket.gethostname(),
         "cores": os.cpu_count(),
         "cuda": torch.version.cuda if device.type == "cuda" else None,
-        "command": os.environ.get(COMMAND_VARIABLE, shlex.join(sys.argv)),
+        "command": os.environ.get(COMMAND_VARIABLE) or command_line(),
         **_git(),
     }
 

@@ -12,6 +12,7 @@ from tracker import runs
 from tracker.checkpoints import CheckpointFolder
 from tracker.db.patience import AWAY, patiently
 from tracker.errors import DatasetUnavailableError, RunLostError
+from tracker.logs import log_event
 from tracker.settings import Settings
 from workers.attempt import Attempt
 from workers.device import make_repeatable, poisons
@@ -20,6 +21,14 @@ logger = logging.getLogger(__name__)
 
 PASSING = ("out of memory", "can't allocate memory", "CUDA error", "cuDNN error")
 """What torch says in a plain RuntimeError when another attempt may fare better."""
+
+FAILURES = {
+    "data_missing": "run %d: %s: given back",
+    "retried": "run %d failed and is tried again: %s",
+    "failed": "run %d failed: %s",
+    "abandoned": "run %d is lost to this worker: %s",
+}
+"""What people are told of an attempt that did not end well, by event."""
 
 
 class PoisonedError(Exception):
@@ -68,15 +77,20 @@ def work(
     claim = patiently(claim_it, settings.stale_seconds)
     if claim is None:
         return "skipped"
-    logger.info(
-        "run %d (%s, seed %d): attempt %d", run_id, claim.ensemble, claim.seed, claim.attempt
-    )
+    log_event(
+        logger, "claimed", run_id, "run %d (%s, seed %d): attempt %d",
+        *(run_id, claim.ensemble, claim.seed, claim.attempt),
+        attempt=claim.attempt, ensemble=claim.ensemble, seed=claim.seed, worker=worker,
+    )  # fmt: skip
     checkpoints = CheckpointFolder(settings.checkpoint_folder)
     try:
         state = Attempt(engine, settings, claim, checkpoints, draining).train()
     except (RunLostError, *AWAY) as lost:
         # Taken away, or the database is gone: the run falls silent and is queued again.
-        logger.warning("run %d is lost to this worker: %s", run_id, lost)
+        log_event(
+            logger, "abandoned", run_id, "run %d is lost to this worker: %s", run_id, lost,
+            level=logging.WARNING, attempt=claim.attempt, error=_last_line(lost),
+        )  # fmt: skip
         return "lost"
     except Exception as failure:  # whatever a network or a driver raises
         state = _failed(engine, settings, claim, failure)
@@ -103,16 +117,24 @@ def _failed(engine: Engine, settings: Settings, claim: runs.Claim, failure: Exce
     later = timedelta(seconds=settings.stale_seconds)
     with engine.begin() as connection:
         if isinstance(failure, DatasetUnavailableError):
-            logger.warning("run %d: %s: given back", claim.run_id, failure)
             held = runs.give_back(connection, claim, str(failure), "data_missing", later)
-            return "queued" if held else "lost"
-        error = "".join(traceback.format_exception(failure))
-        state = runs.fail(connection, claim, error, later if retry_helps(failure) else None)
-    if state == "queued":
-        logger.warning("run %d failed and is tried again: %s", claim.run_id, failure)
-    else:
-        logger.error("run %d failed: %s", claim.run_id, failure)
+            event, state = "data_missing", "queued" if held else None
+        else:
+            error = "".join(traceback.format_exception(failure))
+            state = runs.fail(connection, claim, error, later if retry_helps(failure) else None)
+            event = "retried" if state == "queued" else "failed"
+    if state is None:
+        event = "abandoned"
+    level = logging.ERROR if event == "failed" else logging.WARNING
+    log_event(
+        logger, event, claim.run_id, FAILURES[event], claim.run_id, failure,
+        level=level, attempt=claim.attempt, error=_last_line(failure),
+    )  # fmt: skip
     return state or "lost"
+
+
+def _last_line(error: BaseException) -> str:
+    return traceback.format_exception_only(error)[-1].strip()
 
 
 def _discard(checkpoints: CheckpointFolder, claim: runs.Claim) -> None:

@@ -289,13 +289,13 @@ def two_reapers(arena: Arena) -> bool:
     """Two at once, both in the belief that every run is silent."""
     barrier = threading.Barrier(2)
 
-    def reap(_: int) -> list[int]:
+    def reap(_: int) -> list[runs.Silent]:
         with arena.engine.begin() as connection:
             barrier.wait(10)
             return runs.reap(connection, arena.settings.queue, timedelta(0))
 
     with ThreadPoolExecutor(2) as pool:
-        taken = [run_id for ids in pool.map(reap, range(2)) for run_id in ids]
+        taken = [one.run_id for silent in pool.map(reap, range(2)) for one in silent]
     assert len(taken) == len(set(taken)), "a run was reaped twice"
     return bool(taken)
 

@@ -142,7 +142,8 @@ def lost_after(engine: Engine, settings: Settings, run_id: int, evaluation: int)
             work(engine, settings, run_id, "gone:1")
     with engine.begin() as connection:
         connection.execute(text("UPDATE run SET heartbeat_at = now() - interval '1 hour'"))
-        assert runs.reap(connection, settings.queue, timedelta(minutes=1)) == [run_id]
+        [silent] = runs.reap(connection, settings.queue, timedelta(minutes=1))
+        assert (silent.run_id, silent.worker, silent.state) == (run_id, "gone:1", "queued")
 
 
 def test_a_lost_run_goes_on_from_its_last_checkpoint(

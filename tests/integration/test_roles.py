@@ -291,7 +291,10 @@ def test_a_caretaker_works_as_the_writer(roled: Roled, settings: Settings) -> No
             "started_at = now() - interval '1 h' WHERE id = :run"
         )
         connection.execute(text(silent), {"run": run})
-        assert reap(connection, settings.queue, timedelta(seconds=1)) == [run]
+        assert [
+            (silent.run_id, silent.worker, silent.state)
+            for silent in reap(connection, settings.queue, timedelta(seconds=1))
+        ] == [(run, "gone:1", "queued")]
         connection.execute(text("UPDATE run SET state = 'running' WHERE id = :r"), {"r": run})
         assert release(connection, "gone:1") == [run]
         assert open_runs(connection, settings.queue) == 1

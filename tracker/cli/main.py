@@ -19,6 +19,7 @@ from tracker.cli import (
     enqueue,
     imports,
     query,
+    runs,
     servers,
     show,
     status,
@@ -27,6 +28,7 @@ from tracker.cli import (
     upkeep,
     worker,
 )
+from tracker.cli.output import complain
 from tracker.errors import TrackerError, UsageError
 
 app = typer.Typer(
@@ -37,6 +39,7 @@ app = typer.Typer(
 app.command("enqueue")(enqueue.enqueue)
 app.command("worker")(worker.worker)
 app.command("status")(status.status)
+app.command("runs")(runs.runs)
 app.command("show")(show.show)
 app.command("compare")(compare.compare)
 app.command("plot")(show.plot)
@@ -126,7 +129,7 @@ def _report(error: Exception, code: int) -> int:
         message = f"{type(error).__name__}: {first_line} ({_next_step(error)})"
     # Typer ends a bare `tracker db` with an empty message, after printing the help.
     if message:
-        print(f"tracker: {_in_one_line(message + _given(error))}", file=sys.stderr)
+        complain(_in_one_line(message + _given(error)))
     return code
 
 

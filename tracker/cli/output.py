@@ -6,8 +6,10 @@ Rich's markup is off, because errors and names may contain brackets: style with 
 
 import dataclasses
 import json
+import logging
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +20,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from tracker.logs import all_json
+
+logger = logging.getLogger(__name__)
 
 # What a column of numbers may hold and still be set flush right: 1,234  0.5  97.3%  3/10  1e-05  -
 NUMBER = re.compile(r"[-+]?(\d[\d,.]*( ?%|/\d[\d,]*|e[-+]\d+)?|inf|nan)|-?")
@@ -53,7 +59,18 @@ err = _console(stderr=True)
 
 def note(message: str) -> None:
     """Print a remark that is no part of the result."""
-    err.print(message, style="dim")
+    if all_json():
+        logger.info("%s", message)
+    else:
+        err.print(message, style="dim")
+
+
+def complain(message: str) -> None:
+    """Print the one line with which a command fails."""
+    if all_json():
+        logger.error("%s", message)
+    else:
+        print(f"tracker: {message}", file=sys.stderr)
 
 
 def counted(count: int, noun: str) -> str:

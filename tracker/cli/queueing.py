@@ -7,6 +7,7 @@ from tracker.curriculum.training import CurriculumOptions, curriculum_of
 from tracker.datasets import load_named
 from tracker.ensembles import Enqueued, default_name, enqueue_runs
 from tracker.errors import DatasetUnavailableError
+from tracker.masking import command_line
 from tracker.registry import RegisteredDataset, check_fingerprint, find_dataset, register_dataset
 from tracker.settings import Settings
 from tracker.specs import EnsembleSpec
@@ -50,8 +51,9 @@ def queue_ensemble(
         if examples is not None:
             store_snapshot(connection, examples)
         result = enqueue_runs(
-            connection, name or default_name(spec), spec, dataset, seeds, settings.queue
-        )
+            connection, name or default_name(spec), spec, dataset, seeds, settings.queue,
+            command_line(),
+        )  # fmt: skip
     send_runs(celery, engine, result.added)
     return spec, result
 

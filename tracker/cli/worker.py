@@ -1,14 +1,15 @@
 """`tracker worker`: one Celery worker process per GPU, or one on the CPU."""
 
+import logging
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -17,14 +18,19 @@ from sqlalchemy import Engine
 from tracker.cli.output import note
 from tracker.cli.session import open_engine
 from tracker.errors import TrackerError, UsageError
+from tracker.logs import STANDARD_ERROR, configure, log_event
+from tracker.masking import command_line
 from tracker.runs import release, worker_name
 from tracker.settings import (
     COMMAND_VARIABLE,
+    LOG_JSON_VARIABLE,
     ONCE_VARIABLE,
     PARENT_VARIABLE,
     Settings,
     get_settings,
 )
+
+logger = logging.getLogger(__name__)
 
 
 def worker(
@@ -34,9 +40,19 @@ def worker(
     once: Annotated[
         bool, typer.Option("--once", help="Stop when no run is queued or running.")
     ] = False,
+    log_json: Annotated[
+        str | None,
+        typer.Option(
+            help="File to which a line of JSON is added for each event; - for standard error, in "
+            "place of what people read."
+        ),
+    ] = None,
 ) -> None:
     """Train queued runs until Ctrl-C, which stops at the next evaluation; twice: stops now."""
     settings = get_settings()
+    if log_json is not None:
+        settings = settings.model_copy(update={"log_json": log_json})
+    configure(settings.log_json)
     devices = _devices(gpus)
     engine = _check_servers(settings)
     names = ", ".join("the CPU" if device is None else f"GPU {device}" for device in devices)
@@ -79,7 +95,9 @@ def _start(settings: Settings, device: str | None, once: bool) -> subprocess.Pop
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
         environment["CUDA_VISIBLE_DEVICES"] = visible[int(device)] if visible[0] else device
     environment[PARENT_VARIABLE] = str(os.getpid())
-    environment[COMMAND_VARIABLE] = shlex.join(sys.argv)
+    environment[COMMAND_VARIABLE] = command_line()
+    if settings.log_json is not None:
+        environment[LOG_JSON_VARIABLE] = settings.log_json
     if once:
         environment[ONCE_VARIABLE] = "1"
     label = "cpu" if device is None else f"gpu{device}"
@@ -88,7 +106,9 @@ def _start(settings: Settings, device: str | None, once: bool) -> subprocess.Pop
     command += ["--hostname", f"tracker-{label}-{os.getpid()}@%h", "--loglevel", "WARNING"]
     command += ["--without-gossip", "--without-mingle"]
     # In a session of its own, so that Ctrl-C reaches it once, through us, and never its children.
-    return subprocess.Popen(command, env=environment, start_new_session=True)
+    # Celery says on standard output, not to its log, that it stops.
+    words = subprocess.DEVNULL if settings.log_json == STANDARD_ERROR else None
+    return subprocess.Popen(command, env=environment, stdout=words, start_new_session=True)
 
 
 def _supervise(engine: Engine, start: Callable[[], list[subprocess.Popen[bytes]]]) -> None:
@@ -122,6 +142,8 @@ def _supervise(engine: Engine, start: Callable[[], list[subprocess.Popen[bytes]]
     if asked > 1:
         with engine.begin() as connection:
             given_back = [release(connection, worker_name(process.pid)) for process in processes]
+        for run_id in chain.from_iterable(given_back):
+            log_event(logger, "given_back", run_id, "run %d is given back", run_id)
         note(f"stopped; runs given back to the queue: {sum(map(len, given_back))}")
         raise typer.Exit(130)
     if asked == 0 and any(codes):

@@ -1,5 +1,6 @@
 """The stream of one run's evaluations to the database, from a thread of its own."""
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 
@@ -7,9 +8,12 @@ from sqlalchemy import Engine
 
 from tracker.db.patience import AWAY, patiently
 from tracker.errors import RunLostError
+from tracker.logs import log_event
 from tracker.outcomes.layout import Layout
 from tracker.outcomes.writer import EvaluationRecord, record_evaluations
 from tracker.runs import Claim
+
+logger = logging.getLogger(__name__)
 
 LIMIT = 64 * 2**20
 """Bytes of evaluations that a writer holds: a thousand or more of 50,000 examples."""
@@ -149,3 +153,10 @@ class OutcomeWriter:
 
         cancel = patiently(transaction, self._patience, stop=lambda: self._abandoned)
         self._cancel = self._cancel or cancel
+        for record in records:
+            log_event(
+                logger, "evaluation", self._claim.run_id, "run %d: evaluation %d is recorded",
+                *(self._claim.run_id, record.evaluation),
+                level=logging.DEBUG, attempt=self._claim.attempt, evaluation=record.evaluation,
+                step=record.step, epoch=record.epoch, train_loss=record.train_loss,
+            )  # fmt: skip

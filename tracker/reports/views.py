@@ -98,6 +98,17 @@ run_progress = table(
     column("error", Text),
 )
 
+run_history = table(
+    "run_history",
+    column("run_id", Integer),
+    column("event_number", Integer),
+    column("at", TIMESTAMPTZ),
+    column("event", Text),
+    column("attempt", Integer),
+    column("worker", Text),
+    column("detail", Text),
+)
+
 error_consistency = table(
     "error_consistency",
     column("ensemble", Text),

@@ -22,6 +22,7 @@ from tracker.runs.attempt import (
 )
 from tracker.runs.queueing import (
     DEFAULT_ATTEMPTS,
+    Silent,
     mark_sent,
     open_runs,
     reap,
@@ -36,6 +37,7 @@ __all__ = [
     "DEFAULT_ATTEMPTS",
     "ERROR_LIMIT",
     "Claim",
+    "Silent",
     "beat",
     "begin",
     "claim_run",

@@ -179,7 +179,7 @@ def begin(
     claim: Claim,
     provenance: Mapping[str, Any],
     resumed: int | None = None,
-) -> None:
+) -> int:
     """Store what the attempt runs on, and decide what an earlier attempt's outcomes are worth.
 
     They stay, to be compared, where the attempt can repeat their bits: on a CPU with the same
@@ -192,6 +192,11 @@ def begin(
     resumed
         Ordinal of that evaluation; None if the attempt starts from the beginning. The checkpoint
         is of this hardware and of the recorded history.
+
+    Returns
+    -------
+    int
+        Number of evaluations deleted.
 
     Raises
     ------
@@ -213,6 +218,7 @@ def begin(
         note_event(connection, "resumed", [claim.run_id], detail)
     elif deleted:
         note_event(connection, "begun_anew", [claim.run_id], {"deleted": deleted})
+    return deleted
 
 
 def finish(connection: Connection, claim: Claim, state: str, error: str | None = None) -> bool:

@@ -1,5 +1,6 @@
 """Runs as a queue: found silent or unsent, cancelled, released, tried again, counted."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
@@ -12,8 +13,21 @@ DEFAULT_ATTEMPTS = 3
 """Attempts of a run before it counts as failed: the database's default."""
 
 
-def reap(connection: Connection, queue: str, stale: timedelta) -> list[int]:
-    """Take silent runs from their workers; the ids of those that are queued again.
+@dataclass(frozen=True)
+class Silent:
+    """A run that was taken from its worker."""
+
+    run_id: int
+    attempt: int
+    """The one that fell silent."""
+    worker: str
+    """Its worker, `host:pid`."""
+    state: str
+    """What the run is now: `queued`, `failed` or `cancelled`."""
+
+
+def reap(connection: Connection, queue: str, stale: timedelta) -> list[Silent]:
+    """Take silent runs from their workers, and queue them again.
 
     A run that has used up its attempts fails instead; one that was to be cancelled is. An attempt
     that has recorded something new does not count: what is to be stopped are runs that take their
@@ -45,12 +59,12 @@ def reap(connection: Connection, queue: str, stale: timedelta) -> list[int]:
             queued_at=case((ended, Run.queued_at), else_=func.clock_timestamp()),
             error=f"worker lost: no sign of life for {stale.total_seconds():g} s",
         )
-        .returning(Run.id, Run.state)
+        .returning(Run.id, Run.attempt, Run.worker, Run.state)
     ).all()
     note_event(connection, "lost", silent, {"silent_seconds": stale.total_seconds()})
     for state in ("failed", "cancelled"):
         note_event(connection, state, [row.id for row in rows if row.state == state])
-    return [row.id for row in rows if row.state == "queued"]
+    return [Silent(row.id, row.attempt, row.worker, row.state) for row in rows]
 
 
 def unsent_runs(
