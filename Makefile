@@ -6,12 +6,13 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 	--config-settings editable_mode=compat --editable
 
-.PHONY: help install lint test chaos docs demo bench-store bench-sampler bench-probes bench-depth bench-labels clean
+.PHONY: help install lint test chaos load docs demo bench-store bench-sampler bench-probes bench-depth bench-labels clean
 help:
 	@echo "make demo   the whole path on real digits: train, store, query, reorder (under a minute)"
 	@echo "make install  tracker and its tools into .venv; the others do it by themselves"
 	@echo "make test   every test, on the embedded servers and on external ones where they answer"
 	@echo "make chaos  faults of all sorts while runs train, and every block compared; docs/operations.md"
+	@echo "make load   200 runs over eight workers while people ask; docs/operations.md"
 	@echo "make lint   ruff, mypy, sqlfluff"
 	@echo "make docs   docs/views.md from the comments in tracker/sql/views"
 	@echo "make bench-store   the store against rows, DuckDB and MLflow; see benchmarks/README.md"
@@ -46,6 +47,10 @@ docs: install
 
 demo: install
 	$(BIN)/python demo/demo.py
+
+# Ten minutes on two cores; ARGS="--runs 40 --workers 4" for less. Embedded servers of its own.
+load: install
+	$(BIN)/python -m benchmarks.load $(ARGS)
 
 # Some minutes; ARGS="--quick" for seconds of it.
 bench-probes: install

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from sklearn.metrics import average_precision_score, precision_recall_fscore_sup
 from benchmarks.asking import Asked, Disagreement, agree
 from benchmarks.content import Content
 from benchmarks.depth import Depths, Result
+from benchmarks.load.__main__ import NAMES
+from benchmarks.load.locks import logged_waits
+from benchmarks.load.readers import QUESTIONS, Mode
 from benchmarks.probes import queries_of
 from benchmarks.queries import QUERIES, parameters
 from benchmarks.rows import copy_parts
@@ -166,3 +170,24 @@ def test_average_precision_is_scikit_learns(seed: int, examples: int) -> None:
 def test_nothing_chosen_finds_nothing() -> None:
     nothing = found(np.array([], dtype=np.int64), np.array([True, False]))
     assert (nothing.chosen, nothing.precision, nothing.recall, nothing.f1) == (0, 0, 0, 0)
+
+
+def test_waits_are_read_from_the_servers_log(tmp_path: Path) -> None:
+    log = tmp_path / "postgres.log"
+    log.write_text(
+        "LOG:  process 7 still waiting for ShareLock on transaction 5 after 100.1 ms\n"
+        "DETAIL:  Process holding the lock: 8.\n"
+        "STATEMENT:  UPDATE run SET step = 1\n"
+        "LOG:  process 7 acquired ShareLock on transaction 5 after 121.5 ms\n"
+        "STATEMENT:  UPDATE run SET step = 1\n"
+        "LOG:  process 9 acquired AccessShareLock on relation 3 after 900.000 ms\n"
+        "STATEMENT:  SELECT 1\n"
+    )
+    waits = logged_waits(log)
+    assert [wait.seconds for wait in waits] == [0.9, 0.1215]
+    assert waits[1].what == "ShareLock on transaction 5: UPDATE run SET step = 1"
+
+
+def test_every_mode_of_the_readers_is_measured_and_every_question_is_of_an_ensemble() -> None:
+    assert {*NAMES} == {*Mode}
+    assert all(question.count("%s") == 1 for question in QUESTIONS)
