@@ -12,6 +12,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from tracker.errors import UsageError
+from tracker.masking import without_secrets
 
 KEPT = 2
 """Checkpoints of a run that stay: should the newest be damaged, there is one before it."""
@@ -38,7 +39,7 @@ class CheckpointFolder:
         try:
             self._files, root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
-            raise UsageError(f"TRACKER_CHECKPOINT_URL: {error}") from None
+            raise UsageError(f"TRACKER_CHECKPOINT_URL: {without_secrets(str(error))}") from None
         self._root = str(root).rstrip("/")
 
     def names(self, run: UUID) -> list[str]:

@@ -26,6 +26,7 @@ from tracker.db.models import (
 )
 from tracker.ensembles import count_states, unknown_ensemble
 from tracker.errors import UsageError
+from tracker.masking import shown, without_secrets
 from tracker.registry import get_dataset
 from tracker.sources import covered_layout
 
@@ -198,7 +199,7 @@ def delete_checkpoints(url: str, uids: Iterable[UUID]) -> str | None:
             folder.delete(uid)
     except Exception as error:  # each kind of storage has its own
         reason = str(error).strip().partition("\n")[0]
-        return f"checkpoints under {url} stay ({reason})"
+        return f"checkpoints under {shown(url)} stay ({without_secrets(reason)})"
     return None
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -15,6 +15,7 @@ from tracker.db.migrate import HEAD, current_revision
 from tracker.db.models import Ensemble, Run
 from tracker.embedded import EmbeddedServers
 from tracker.errors import TrackerError
+from tracker.masking import shown, without_secrets
 from tracker.settings import Settings
 
 OLDEST_POSTGRES = (14,)
@@ -38,6 +39,12 @@ class Finding:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Every check's findings, as they come; starts no server and changes nothing."""
+    for found in _examine(settings):
+        # Of failed runs and of libraries: the reasons are theirs.
+        yield replace(found, message=without_secrets(found.message))
+
+
+def _examine(settings: Settings) -> Iterator[Finding]:
     yield from _packages()
     yield _gpu()
     yield from _disk(settings)
@@ -273,7 +280,7 @@ def _checkpoints(engine: Engine, settings: Settings) -> Finding:
         "checkpoints",
         "warn",
         f"{len(orphans)} folders are of no run of this database: {_listed(orphans)}",
-        f"if no other database uses them, remove them from {folder}",
+        f"if no other database uses them, remove them from {shown(folder)}",
     )
 
 

@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     stale_seconds: PositiveFloat = Field(
         default=60.0, description="Silence after which a run is taken from its worker."
     )
-    checkpoint_url: str | None = Field(
+    checkpoint_url: SecretStr | None = Field(
         default=None,
         description="Folder of the checkpoints, as fsspec takes it: /mnt/shared/checkpoints, "
         "s3://bucket/folder; `home`/checkpoints if unset.",
@@ -83,8 +83,10 @@ class Settings(BaseSettings):
 
     @property
     def checkpoint_folder(self) -> str:
-        """Folder of the checkpoints, as fsspec takes it."""
-        return self.checkpoint_url or str(self.home / "checkpoints")
+        """Folder of the checkpoints, as fsspec takes it: `redaction.shown` is for messages."""
+        if self.checkpoint_url is not None and (url := self.checkpoint_url.get_secret_value()):
+            return url
+        return str(self.home / "checkpoints")
 
     @property
     def data_folder(self) -> Path:

@@ -13,6 +13,7 @@ from tracker.checkpoints import CheckpointFolder
 from tracker.db.patience import AWAY, patiently
 from tracker.errors import DatasetUnavailableError, RunLostError
 from tracker.logs import log_event
+from tracker.masking import masked
 from tracker.settings import Settings
 from workers.attempt import Attempt
 from workers.device import make_repeatable, poisons
@@ -82,8 +83,8 @@ def work(
         *(run_id, claim.ensemble, claim.seed, claim.attempt),
         attempt=claim.attempt, ensemble=claim.ensemble, seed=claim.seed, worker=worker,
     )  # fmt: skip
-    checkpoints = CheckpointFolder(settings.checkpoint_folder)
     try:
+        checkpoints = CheckpointFolder(settings.checkpoint_folder)
         state = Attempt(engine, settings, claim, checkpoints, draining).train()
     except (RunLostError, *AWAY) as lost:
         # Taken away, or the database is gone: the run falls silent and is queued again.
@@ -117,10 +118,10 @@ def _failed(engine: Engine, settings: Settings, claim: runs.Claim, failure: Exce
     later = timedelta(seconds=settings.stale_seconds)
     with engine.begin() as connection:
         if isinstance(failure, DatasetUnavailableError):
-            held = runs.give_back(connection, claim, str(failure), "data_missing", later)
+            held = runs.give_back(connection, claim, masked(str(failure)), "data_missing", later)
             event, state = "data_missing", "queued" if held else None
         else:
-            error = "".join(traceback.format_exception(failure))
+            error = masked("".join(traceback.format_exception(failure)))
             state = runs.fail(connection, claim, error, later if retry_helps(failure) else None)
             event = "retried" if state == "queued" else "failed"
     if state is None:

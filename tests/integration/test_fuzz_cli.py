@@ -1,10 +1,7 @@
 """Whatever is typed, a command ends with exit code 0, 1 or 2 and one line, and leaves no halves."""
 
-import io
 import os
-import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,7 @@ from sqlalchemy import Engine, inspect, text
 
 from tests.support.ensembles import record, story_of
 from tests.support.servers import Servers, connected, new_database
-from tracker.cli import main
+from tests.support.typed import typed
 from tracker.cli.main import app
 from tracker.db import get_engine
 from tracker.db.engine import libpq_url
@@ -152,19 +149,6 @@ def lines(draw: st.DrawFn, command: Command) -> list[str]:
     if draw(st.integers(0, 9)) == 0:
         line.append(draw(st.sampled_from(HOSTILE)))
     return line
-
-
-def typed(line: list[str]) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of a command, in this process."""
-    out, error = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(error):
-        patch.setattr(sys, "argv", ["tracker", *line])
-        patch.setattr(sys, "stdin", io.StringIO())
-        with pytest.raises(SystemExit) as ended:
-            main()
-    out.flush()
-    assert isinstance(ended.value.code, int)
-    return ended.value.code, out.buffer.getvalue().decode(), error.getvalue()  # type: ignore[attr-defined]
 
 
 def rows(engine: Engine) -> dict[str, int]:

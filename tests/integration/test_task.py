@@ -9,6 +9,7 @@ from tracker.analysis import analyze
 from tracker.datasets import load_dataset
 from tracker.db.models import Dataset, Run
 from tracker.ensembles import enqueue_runs
+from tracker.logs import HumanFormatter
 from tracker.outcomes import stream
 from tracker.outcomes.layout import Layout
 from tracker.outcomes.writer import EvaluationRecord
@@ -56,6 +57,25 @@ def test_a_run_is_trained_recorded_and_complete(
     with engine.connect() as connection:
         outcomes = connection.scalar(text("SELECT count(*) FROM outcome"))
     assert outcomes == 2 * 100, "two evaluations of 50 training and 50 test examples"
+
+
+@pytest.mark.embedded_only
+def test_a_failures_text_is_stored_masked(
+    engine: Engine,
+    settings: Settings,
+    runs: tuple[int, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: object) -> str:
+        raise ValueError("no answer from ftp://me:hush@host")
+
+    monkeypatch.setenv("TRACKER_CHECKPOINT_URL", "ftp://me:hush@host/folder")
+    monkeypatch.setattr("workers.task.Attempt.train", fail)
+    monkeypatch.setattr(caplog.handler, "formatter", HumanFormatter())
+    assert work(engine, settings, runs[0], "here:1") == "failed"
+    assert row_of(engine, runs[0]).error.endswith("no answer from ftp://me:***@host\n")
+    assert "failed: no answer from ftp://me:***@host" in caplog.text
 
 
 def test_outputs_are_recorded_when_asked_for_and_compared(

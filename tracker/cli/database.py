@@ -14,12 +14,14 @@ from sqlalchemy import URL, Engine
 from tracker.cli import roles
 from tracker.cli.output import out
 from tracker.cli.session import open_engine, open_reader
+from tracker.db.client import client_address
 from tracker.db.engine import SESSION_OPTIONS, database_url, reader_url, unchecked_engine
 from tracker.db.migrate import HEAD, current_revision, ensure_current
 from tracker.db.migrate import upgrade as migrate
 from tracker.db.roles import DEFAULT_PREFIX, find_roles, make_roles
 from tracker.embedded import EmbeddedServers
 from tracker.errors import TrackerError, UsageError
+from tracker.masking import HIDDEN, public
 from tracker.settings import Settings, get_settings
 
 app = typer.Typer(no_args_is_help=True, help="The database: migrations, roles and address.")
@@ -36,16 +38,14 @@ def psql(
     settings = get_settings()
     url = _reader(settings) if reader else _owner(settings)
     program = shutil.which("psql") or str(EmbeddedServers(settings.home).bin_folder / "psql")
-    arguments = [program, url.set(drivername="postgresql", password=None).render_as_string()]
-    if command is not None:
-        arguments += ["-v", "ON_ERROR_STOP=1", "-c", command]
+    options = [] if command is None else ["-v", "ON_ERROR_STOP=1", "-c", command]
     environment = {**os.environ, "PGOPTIONS": SESSION_OPTIONS, "PGAPPNAME": "tracker psql"}
-    if url.password is not None:
-        # In the environment, where other users of the machine do not see it as in `ps`.
-        environment["PGPASSWORD"] = str(url.password)
     sys.stdout.flush()
-    # Ctrl-C belongs to psql, which cancels the query and goes on.
-    with subprocess.Popen(arguments, env=environment) as process:
+    with (
+        client_address(url) as (address, secrets),
+        subprocess.Popen([program, address, *options], env=environment | secrets) as process,
+    ):
+        # Ctrl-C belongs to psql, which cancels the query and goes on.
         while True:
             try:
                 raise typer.Exit(process.wait())
@@ -117,4 +117,8 @@ def url(
 ) -> None:
     """Print the database's address, as psql and other programs take it."""
     address = database_url(get_settings()).set(drivername="postgresql")
-    typer.echo(address.render_as_string(hide_password=not show_password))
+    if show_password:
+        typer.echo(address.render_as_string(hide_password=False))
+        return
+    hidden = public(address).set(password=None if address.password is None else HIDDEN)
+    typer.echo(hidden.render_as_string())

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -30,6 +31,7 @@ from tracker.cli import (
 )
 from tracker.cli.output import complain
 from tracker.errors import TrackerError, UsageError
+from tracker.masking import without_secrets
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -120,7 +122,8 @@ def _check_arguments(arguments: Sequence[str]) -> None:
 
 def _report(error: Exception, code: int) -> int:
     if os.environ.get("TRACKER_DEBUG"):
-        raise error
+        print(without_secrets("".join(traceback.format_exception(error))), file=sys.stderr, end="")
+        return 1
     message = error.format_message() if isinstance(error, TyperException) else str(error)
     if isinstance(error, OSError) and error.filename is not None:
         message = f"{str(error.filename)[:200]!r} cannot be used: {error.strerror}"
@@ -135,7 +138,7 @@ def _report(error: Exception, code: int) -> int:
 
 def _in_one_line(message: str) -> str:
     """A message without line breaks, nor anything else that would steer a terminal."""
-    line = " ".join(message.split())
+    line = " ".join(without_secrets(message).split())
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 

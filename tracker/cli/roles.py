@@ -13,6 +13,7 @@ from tracker.cli.session import open_engine
 from tracker.db.engine import database_url
 from tracker.db.roles import DEFAULT_PREFIX, KINDS, Roles, check_prefix, make_roles
 from tracker.errors import UsageError
+from tracker.masking import public
 from tracker.settings import Settings, get_settings
 
 PURPOSES = {
@@ -96,7 +97,7 @@ def _tell(settings: Settings, made: Roles, new: list[str], passwords: dict[str, 
 
 def _template(address: URL, role: str) -> str:
     """The address for a role, with a word in place of its password."""
-    url = address.set(drivername="postgresql", username=role, password=None)
+    url = public(address).set(drivername="postgresql", username=role)
     if address.host:
         url = url.set(password="PASSWORD")  # noqa: S106 (a placeholder)
     return url.render_as_string(hide_password=False)

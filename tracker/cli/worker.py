@@ -80,8 +80,11 @@ def _devices(gpus: str | None) -> list[str | None]:
 
 
 def _check_servers(settings: Settings) -> Engine:
+    from tracker.checkpoints import CheckpointFolder
     from tracker.queue import check_broker, make_celery
 
+    with suppress(OSError):  # a storage that is away does not keep a run from training
+        CheckpointFolder(settings.checkpoint_folder)
     engine = open_engine(settings)
     check_broker(make_celery(settings), settings)
     return engine

@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from tracker.db.migrate import ensure_current
 from tracker.embedded import EmbeddedServers
 from tracker.errors import DatabaseUnavailableError, UsageError
+from tracker.masking import SECRET_PARAMETERS
 from tracker.settings import Settings, get_settings
 
 # The views sort and hash bitmaps, which 4 MB would push to disk; and they are quick enough that
@@ -60,9 +61,12 @@ def _read_url(secret: SecretStr, variable: str) -> URL:
             f"{variable} must read postgresql://user:password@host:port/database, with "
             "special characters of the password percent-encoded (@ is %40)"
         )
+    for name in SECRET_PARAMETERS:
+        if not isinstance(url.query.get(name, ""), str):
+            raise UsageError(f"{variable} gives {name} twice")
     password = url.query.get("password")
-    if isinstance(password, str):
-        url = url.difference_update_query(["password"]).set(password=password)
+    if password is not None:
+        url = url.difference_update_query(["password"]).set(password=str(password))
     return url.set(drivername="postgresql+psycopg")
 
 
