@@ -6,6 +6,8 @@ from typing import Any
 
 from celery.worker.consumer import Consumer
 
+from workers.transport import Transport
+
 logger = logging.getLogger(__name__)
 
 
@@ -28,6 +30,13 @@ def _check_shape(message: Any) -> None:
 
 class GuardedConsumer(Consumer):  # type: ignore[misc]
     """Refuses a message on which Celery itself stumbles; of those, its own would end the worker."""
+
+    def connection_for_read(self, heartbeat: float | None = None) -> Any:
+        """The connection that messages come by."""
+        connection = self.app.connection_for_read(heartbeat=heartbeat)
+        # Not by a setting: the scheme redis+socket would win.
+        connection.transport_cls = Transport
+        return self.ensure_connected(connection)
 
     def create_task_handler(self, *arguments: Any, **named: Any) -> Callable[[Any], None]:
         """What is called with each message."""

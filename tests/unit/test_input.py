@@ -1,6 +1,7 @@
 """What users, files and messages say is never code: not SQL, not a pickle, not a path elsewhere."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from tracker.ensembles import check_name
 from tracker.errors import TrackerError, UsageError
 from tracker.messages import LARGEST_ID, MessageError, read_train_run
 from tracker.specs import EnsembleSpec, Span
+from workers.transport import EnvelopeError, check_envelope
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted([*(ROOT / "tracker").rglob("*.py"), *(ROOT / "workers").rglob("*.py")])
@@ -162,6 +164,41 @@ def test_anything_else_is_refused_without_repeating_it(
         read_train_run(arguments, named)
     assert len(str(refused.value)) < 120
     assert "\n" not in str(refused.value)
+
+
+ENVELOPE = {
+    "body": "W10=",
+    "content-type": "application/json",
+    "content-encoding": "utf-8",
+    "headers": {},
+    "properties": {"delivery_tag": "t", "delivery_info": {"exchange": "", "routing_key": "q"}},
+}
+
+
+def test_an_envelope_is_known() -> None:
+    check_envelope(ENVELOPE)
+
+
+@given(JSON)
+def test_whatever_else_is_refused_as_an_envelope(text: object) -> None:
+    with pytest.raises(EnvelopeError):
+        check_envelope(text)
+
+
+@given(st.data())
+def test_an_envelope_with_a_wrong_part_is_refused(data: st.DataObject) -> None:
+    changed = json.loads(json.dumps(ENVELOPE))
+    place, key = data.draw(
+        st.sampled_from(
+            [(changed, key) for key in changed]
+            + [(changed["properties"], key) for key in changed["properties"]]
+            + [(changed["properties"]["delivery_info"], key) for key in ("exchange", "routing_key")]
+        )
+    )
+    kind = type(place[key])
+    place[key] = data.draw(JSON.filter(lambda value: not isinstance(value, kind)))
+    with pytest.raises(EnvelopeError):
+        check_envelope(changed)
 
 
 # --- specs, names, spans --------------------------------------------------------------------------
