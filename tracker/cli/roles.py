@@ -10,7 +10,8 @@ from sqlalchemy import URL
 
 from tracker.cli.output import note, out
 from tracker.cli.session import open_engine
-from tracker.db.engine import database_url
+from tracker.db.engine import database_url, unchecked_engine
+from tracker.db.migrate import HEAD, current_revision, ensure_current
 from tracker.db.roles import DEFAULT_PREFIX, KINDS, Roles, check_prefix, make_roles
 from tracker.errors import UsageError
 from tracker.masking import public
@@ -50,12 +51,18 @@ def roles(
     check_prefix(prefix)
     settings = get_settings()
     embedded = settings.database_url is None
-    engine = open_engine(settings)
+    # A database of one's own may still be empty, or at the revision before: the owner migrates it.
+    engine = open_engine(settings) if embedded else unchecked_engine(settings)
+    revision = HEAD if embedded else current_revision(engine)
+    if revision is not None and revision > HEAD:
+        ensure_current(engine, migrate=False)
     # The embedded server's sockets are its owner's alone, and ask for no password.
     passwords = {} if embedded else _passwords(password_stdin)
     with engine.begin() as connection:
         made, new = make_roles(connection, prefix, passwords)
     _tell(settings, made, new, passwords)
+    if revision != HEAD:
+        note(f"next: `tracker db upgrade` as {made.owner} brings the database up to date")
 
 
 def _passwords(from_stdin: bool) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import LiteralString
 from psycopg import sql
 from sqlalchemy import Connection, text
 
+from tracker.db.administrator import become_member, check_asker, check_existing
 from tracker.db.models import Base
 from tracker.errors import TrackerError, UsageError
 
@@ -126,20 +127,23 @@ def make_roles(
     ----------
     connection
         Of a superuser, or of a role that may make roles and that the database and what is in it
-        belong to.
+        belong to, as the administrator of a managed database is. The database may be empty, or at
+        an earlier revision: its migration completes the rights.
     passwords
         By kind (`owner`, `writer`, `reader`); those not given stay as they are.
 
     Raises
     ------
     TrackerError
-        If the database has tables of others, or a role of that name has rights beyond these.
+        If whoever asks may not do so, the database has tables of others, or a role of that name has
+        rights beyond these or is another administrator's.
     """
     roles = Roles(check_prefix(prefix))
+    check_asker(connection)
     # Waiting longer would block every worker behind the lock that is waited for.
     connection.execute(text("SET LOCAL lock_timeout = '10s'"))
     _check_ours(connection)
-    existing = _existing(connection, roles)
+    existing = check_existing(connection, roles)
     new = [name for name in roles if name not in existing]
     for name in new:
         _run(connection, "CREATE ROLE {} LOGIN", name)
@@ -172,19 +176,22 @@ def clear_reading(connection: Connection, roles: Roles) -> None:
 def grant(connection: Connection, roles: Roles) -> None:
     """Give each role its rights on what there is now, and no others."""
     tables, views = _names(connection, "public", "r"), _names(connection, "public", "v")
+    columns = _columns(connection)
     for name in (roles.writer, roles.reader):
         _run(connection, "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}", name)
         _run(connection, "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM {}", name)
         _run(connection, "GRANT USAGE ON SCHEMA public TO {}", name)
     for relation in tables + views:
         _run(connection, "GRANT SELECT ON public.{} TO {}", relation, roles.writer)
-    for table in INSERTED:
+    for table in [name for name in INSERTED if name in tables]:
         _run(connection, "GRANT INSERT ON public.{} TO {}", table, roles.writer)
-    for table, columns in UPDATED.items():
-        for column in columns:
+    for table, changed in UPDATED.items():
+        for column in [name for name in changed if name in columns.get(table, ())]:
             _run(connection, "GRANT UPDATE ({}) ON public.{} TO {}", column, table, roles.writer)
     for function in CALLED:
-        _run(connection, "GRANT EXECUTE ON FUNCTION {} TO {}", sql.SQL(function), roles.writer)
+        known = connection.scalar(text("SELECT to_regprocedure(:name)"), {"name": function})
+        if known is not None:
+            _run(connection, "GRANT EXECUTE ON FUNCTION {} TO {}", sql.SQL(function), roles.writer)
     for table in tables:
         _run(
             connection, "CREATE OR REPLACE VIEW {}.{} AS SELECT * FROM public.{}",
@@ -207,23 +214,6 @@ def _check_ours(connection: Connection) -> None:
         )
 
 
-def _existing(connection: Connection, roles: Roles) -> set[str]:
-    rows = connection.execute(
-        text(
-            "SELECT rolname, rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication "
-            "OR rolbypassrls AS powerful FROM pg_roles WHERE rolname = ANY(:names)"
-        ),
-        {"names": list(roles)},
-    ).all()
-    for row in rows:
-        if row.powerful:
-            raise TrackerError(
-                f"role {row.rolname} exists and has rights of an administrator: choose another "
-                "--prefix"
-            )
-    return {row.rolname for row in rows}
-
-
 def _set_password(connection: Connection, role: str, password: str) -> None:
     """Store a password as its hash, which is all that the server and its log get to see."""
     driver = connection.connection.driver_connection
@@ -235,8 +225,7 @@ def _set_password(connection: Connection, role: str, password: str) -> None:
 
 def _hand_over(connection: Connection, roles: Roles) -> None:
     """Give the owner all that is in the schema, so that it can migrate it and views may read it."""
-    if not connection.scalar(text("SELECT pg_has_role(:owner, 'MEMBER')"), {"owner": roles.owner}):
-        _run(connection, "GRANT {} TO CURRENT_USER", roles.owner)
+    become_member(connection, roles.owner)
     _run(connection, "GRANT USAGE, CREATE ON SCHEMA public TO {}", roles.owner)
     for kind, command in (
         ("r", "ALTER TABLE public.{} OWNER TO {}"),
@@ -287,6 +276,19 @@ def _names(connection: Connection, schema: str, kind: str, but_of: str = "") -> 
         "AND deptype = 'e') AND pg_get_userbyid(relowner) <> :but_of ORDER BY relname"
     )
     return list(connection.scalars(query, {"schema": schema, "kind": kind, "but_of": but_of}))
+
+
+def _columns(connection: Connection) -> dict[str, set[str]]:
+    """Columns of each table, of those that workers change."""
+    query = text(
+        "SELECT relname, attname FROM pg_attribute JOIN pg_class ON attrelid = pg_class.oid "
+        "WHERE relnamespace = CAST('public' AS regnamespace) AND relname = ANY(:tables) "
+        "AND attnum > 0 AND NOT attisdropped"
+    )
+    found: dict[str, set[str]] = {}
+    for row in connection.execute(query, {"tables": list(UPDATED)}):
+        found.setdefault(row.relname, set()).add(row.attname)
+    return found
 
 
 def _run(connection: Connection, command: LiteralString, *parts: str | sql.SQL) -> None:
