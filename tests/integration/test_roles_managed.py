@@ -126,6 +126,20 @@ def test_who_may_not_is_told_in_one_line(servers: Servers, database: Managed) ->
         make_roles(connection, stranger.name, {})
 
 
+def test_a_schema_of_somebody_else_is_told_of(database: Managed) -> None:
+    """As in every database made before PostgreSQL 15."""
+    with (
+        connected(database.url) as server,
+        server.begin() as connection,
+    ):
+        connection.execute(text("ALTER SCHEMA public OWNER TO CURRENT_USER"))
+    with (
+        database.admin.connect() as connection,
+        pytest.raises(TrackerError, match=r"schema public of .* belongs to .*: connect as that"),
+    ):
+        make_roles(connection, database.name, {})
+
+
 def test_roles_of_another_administrator_are_left_alone(servers: Servers, database: Managed) -> None:
     with closing(psycopg.connect(libpq_url(servers.admin), autocommit=True)) as server:
         server.execute(

@@ -18,11 +18,30 @@ import jsonschema
 import pytest
 import yaml
 
+from tracker.db.roles import DEFAULT_PREFIX, KINDS, Roles
 from tracker.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-SECRETS = {"POSTGRES_PASSWORD": "pg-0123_abc", "REDIS_PASSWORD": "rd-0123_abc"}
+SECRETS = {
+    "POSTGRES_PASSWORD": "pg-0123_abc",
+    "OWNER_PASSWORD": "ow-0123_abc",
+    "WRITER_PASSWORD": "wr-0123_abc",
+    "READER_PASSWORD": "re-0123_abc",
+    "REDIS_PASSWORD": "rd-0123_abc",
+}
+OURS = ("roles", "migrate", "worker", "tracker")
+ADDRESSES = {
+    ("roles", "database_url"): ("tracker", "POSTGRES_PASSWORD"),
+    ("migrate", "database_url"): ("tracker_owner", "OWNER_PASSWORD"),
+    ("worker", "database_url"): ("tracker_writer", "WRITER_PASSWORD"),
+    ("tracker", "database_url"): ("tracker_owner", "OWNER_PASSWORD"),
+    ("tracker", "reader_database_url"): ("tracker_reader", "READER_PASSWORD"),
+}
+"""By service and field of the settings: role and the variable with its password."""
 REQUIRED_VARIABLE = re.compile(r"\$\{\w+:\?[^}]+\}")
+
+PASSWORDS = {f"TRACKER_{kind.upper()}_PASSWORD": f"{kind.upper()}_PASSWORD" for kind in KINDS}
+"""What `tracker db roles` reads, and where it comes from."""
 
 Compose = dict[str, Any]
 
@@ -57,6 +76,8 @@ def settings_of(compose: Compose, service: str) -> Settings:
     """What `Settings()` would hold in the container."""
     values = {}
     for name, value in environment(compose, service).items():
+        if service == "roles" and name in PASSWORDS:
+            continue
         assert name.startswith("TRACKER_"), f"{service}: {name} is no TRACKER_ variable"
         field = name.removeprefix("TRACKER_").lower()
         assert field in Settings.model_fields, f"{service}: {name} is no field of Settings"
@@ -94,30 +115,61 @@ def strings(node: object) -> Iterator[str]:
 
 
 def variables_are_settings(compose: Compose) -> None:
-    for service in ("migrate", "worker"):
+    for service in OURS:
         settings_of(compose, service)
 
 
 def database_address_agrees(compose: Compose) -> None:
     server = environment(compose, "postgres")
-    for service in ("migrate", "worker"):
-        url = url_of(compose, service, "database_url")
+    for (service, field), (role, variable) in ADDRESSES.items():
+        url = url_of(compose, service, field)
         assert url.scheme == "postgresql"
         assert (url.hostname, url.port) == ("postgres", 5432)
-        assert url.username == server["POSTGRES_USER"]
+        assert url.username == role
         assert url.path == "/" + server["POSTGRES_DB"]
-        assert url.password == SECRETS["POSTGRES_PASSWORD"]
+        assert url.password == SECRETS[variable]
+    assert server["POSTGRES_USER"] == "tracker"
     assert server["POSTGRES_PASSWORD_FILE"] == "/run/secrets/postgres_password"
     assert compose["services"]["postgres"]["secrets"] == ["postgres_password"]
     assert compose["secrets"]["postgres_password"] == {"environment": "POSTGRES_PASSWORD"}
 
 
+def each_has_the_role_that_it_needs(compose: Compose) -> None:
+    """And no other's password; `roles` gives the roles theirs."""
+    given = {
+        (service, name.removeprefix("TRACKER_").lower())
+        for service in OURS
+        for name in environment(compose, service)
+        if name.endswith("DATABASE_URL")
+    }
+    assert given == ADDRESSES.keys()
+    roles = Roles(DEFAULT_PREFIX)
+    assert {role for role, _ in ADDRESSES.values()} == {*roles, "tracker"}
+    own = environment(compose, "roles")
+    assert {name: interpolate(own[name]) for name in PASSWORDS} == {
+        name: SECRETS[variable] for name, variable in PASSWORDS.items()
+    }
+    assert compose["services"]["roles"]["command"] == ["tracker", "db", "roles"]
+    assert "secrets" not in compose["services"]["worker"]
+
+
+def commands_are_typed_and_not_started(compose: Compose) -> None:
+    service = compose["services"]["tracker"]
+    assert service["profiles"], "`up` would start it"
+    assert service["entrypoint"] == ["tracker"]
+    assert service["restart"] == "no"
+    assert service["depends_on"] == compose["services"]["worker"]["depends_on"]
+    assert service["volumes"] == compose["services"]["worker"]["volumes"]
+    assert settings_of(compose, "tracker").home == settings_of(compose, "worker").home
+
+
 def broker_address_agrees(compose: Compose) -> None:
-    url = url_of(compose, "worker", "broker_url")
-    assert url.scheme == "redis"
-    assert (url.hostname, url.port, url.path) == ("redis", 6379, "/0")
-    assert url.username == ""
-    assert url.password == SECRETS["REDIS_PASSWORD"]
+    for service in ("worker", "tracker"):
+        url = url_of(compose, service, "broker_url")
+        assert url.scheme == "redis"
+        assert (url.hostname, url.port, url.path) == ("redis", 6379, "/0")
+        assert url.username == ""
+        assert url.password == SECRETS["REDIS_PASSWORD"]
     assert compose["services"]["redis"]["secrets"] == ["redis_password"]
     assert compose["secrets"]["redis_password"] == {"environment": "REDIS_PASSWORD"}
 
@@ -182,8 +234,12 @@ def migration_runs_once_and_first(compose: Compose) -> None:
     services = compose["services"]
     assert services["migrate"]["command"] == ["tracker", "db", "upgrade"]
     # YAML 1.1 reads a bare `no` as false, which is not the policy of that name.
-    assert services["migrate"]["restart"] == "no"
-    assert services["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    for name in ("roles", "migrate"):
+        assert services[name]["restart"] == "no"
+    assert services["roles"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert services["migrate"]["depends_on"] == {
+        "roles": {"condition": "service_completed_successfully"}
+    }
     assert services["worker"]["depends_on"] == {
         "migrate": {"condition": "service_completed_successfully"},
         "redis": {"condition": "service_healthy"},
@@ -215,7 +271,7 @@ def containers_have_no_privileges(compose: Compose) -> None:
     for name, service in compose["services"].items():
         assert "user" not in service, f"{name}: the image chooses its own user"
         assert not service.get("privileged")
-    for name in ("migrate", "worker"):
+    for name in OURS:
         assert compose["services"][name]["build"] == "."
         assert compose["services"][name]["cap_drop"] == ["ALL"]
         assert "no-new-privileges:true" in compose["services"][name]["security_opt"]
@@ -224,6 +280,8 @@ def containers_have_no_privileges(compose: Compose) -> None:
 RULES = (
     variables_are_settings,
     database_address_agrees,
+    each_has_the_role_that_it_needs,
+    commands_are_typed_and_not_started,
     broker_address_agrees,
     broker_keeps_messages,
     broker_wants_its_password,
@@ -243,6 +301,7 @@ DELETE = object()
 POSTGRES_URL = "services.worker.environment.TRACKER_DATABASE_URL"
 BROKER_URL = "services.worker.environment.TRACKER_BROKER_URL"
 PG = "${POSTGRES_PASSWORD:?set it}"
+WR = "${WRITER_PASSWORD:?set it}"
 RD = "${REDIS_PASSWORD:?set it}"
 SERVE = "exec docker-entrypoint.sh valkey-server"
 PASS = '--requirepass "$$(cat /run/secrets/redis_password)"'
@@ -254,15 +313,45 @@ BROKEN: tuple[tuple[Callable[[Compose], None], str, object], ...] = (
     (variables_are_settings, "services.worker.environment.DATABASE_URL", "x"),
     (variables_are_settings, "services.worker.environment.TRACKER_THREADS", "many"),
     (database_address_agrees, POSTGRES_URL, DELETE),
-    (database_address_agrees, POSTGRES_URL, f"postgresql://tracker:{PG}@database:5432/tracker"),
-    (database_address_agrees, POSTGRES_URL, f"postgresql://tracker:{PG}@postgres:5433/tracker"),
-    (database_address_agrees, POSTGRES_URL, f"postgresql://postgres:{PG}@postgres:5432/tracker"),
-    (database_address_agrees, POSTGRES_URL, f"postgresql://tracker:{PG}@postgres:5432/other"),
-    (database_address_agrees, POSTGRES_URL, f"postgresql://tracker:{RD}@postgres:5432/tracker"),
+    (
+        database_address_agrees,
+        POSTGRES_URL,
+        f"postgresql://tracker_writer:{WR}@database:5432/tracker",
+    ),
+    (
+        database_address_agrees,
+        POSTGRES_URL,
+        f"postgresql://tracker_writer:{WR}@postgres:5433/tracker",
+    ),
+    (database_address_agrees, POSTGRES_URL, f"postgresql://tracker:{PG}@postgres:5432/tracker"),
+    (
+        database_address_agrees,
+        POSTGRES_URL,
+        f"postgresql://tracker_writer:{WR}@postgres:5432/other",
+    ),
+    (
+        database_address_agrees,
+        POSTGRES_URL,
+        f"postgresql://tracker_writer:{RD}@postgres:5432/tracker",
+    ),
     (database_address_agrees, "services.postgres.environment.POSTGRES_USER", "admin"),
     (database_address_agrees, "services.postgres.environment.POSTGRES_DB", "other"),
     (database_address_agrees, "services.postgres.secrets", DELETE),
     (database_address_agrees, "secrets.postgres_password", {"environment": "REDIS_PASSWORD"}),
+    (
+        each_has_the_role_that_it_needs,
+        "services.worker.environment.TRACKER_READER_DATABASE_URL",
+        f"postgresql://tracker_reader:{WR}@postgres:5432/tracker",
+    ),
+    (each_has_the_role_that_it_needs, "services.roles.command", ["tracker", "db", "upgrade"]),
+    (
+        each_has_the_role_that_it_needs,
+        "services.roles.environment.TRACKER_WRITER_PASSWORD",
+        "${OWNER_PASSWORD:?set it}",
+    ),
+    (commands_are_typed_and_not_started, "services.tracker.profiles", DELETE),
+    (commands_are_typed_and_not_started, "services.tracker.entrypoint", DELETE),
+    (commands_are_typed_and_not_started, "services.tracker.environment.TRACKER_HOME", "/tmp"),
     (broker_address_agrees, BROKER_URL, DELETE),
     (broker_address_agrees, BROKER_URL, f"redis://:{RD}@valkey:6379/0"),
     (broker_address_agrees, BROKER_URL, f"redis://:{RD}@postgres:6379/0"),
@@ -316,6 +405,7 @@ BROKEN: tuple[tuple[Callable[[Compose], None], str, object], ...] = (
     (migration_runs_once_and_first, "services.migrate.restart", "unless-stopped"),
     (migration_runs_once_and_first, "services.migrate.restart", False),
     (migration_runs_once_and_first, "services.migrate.depends_on", ["postgres"]),
+    (migration_runs_once_and_first, "services.roles.restart", "always"),
     (
         migration_runs_once_and_first,
         "services.worker.depends_on.migrate.condition",

@@ -16,8 +16,10 @@ def check_asker(connection: Connection) -> None:
     row = connection.execute(
         text(
             "SELECT rolname, rolsuper, rolcreaterole, datname, pg_get_userbyid(datdba) AS owner, "
-            "pg_has_role(datdba, 'USAGE') AS owns FROM pg_roles, pg_database "
-            "WHERE rolname = current_user AND datname = current_database()"
+            "pg_has_role(datdba, 'USAGE') AS owns, pg_get_userbyid(nspowner) AS schema_owner, "
+            "pg_has_role(nspowner, 'USAGE') AS owns_schema "
+            "FROM pg_roles, pg_database, pg_namespace WHERE rolname = current_user "
+            "AND datname = current_database() AND nspname = 'public'"
         )
     ).one()
     if not (row.rolsuper or row.rolcreaterole):
@@ -29,6 +31,11 @@ def check_asker(connection: Connection) -> None:
         raise TrackerError(
             f"database {row.datname} belongs to {row.owner}: connect as that role or as a "
             f"superuser, not as {row.rolname}"
+        )
+    if not row.owns_schema:  # as before PostgreSQL 15, where it is the first superuser's
+        raise TrackerError(
+            f"schema public of {row.datname} belongs to {row.schema_owner}: connect as that role or "
+            f"as a superuser, or let it `ALTER SCHEMA public OWNER TO {row.rolname}`"
         )
 
 
