@@ -8,7 +8,7 @@ Presentations are numbered from 1 unless asked otherwise. Examples stand in the 
 indices; classes are not told.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.errors import UsageError
-from tracker.imports.pickles import as_list, load_numbers
+from tracker.imports.pickles import as_list, count_of, load_numbers
 from tracker.imports.trajectories import (
     Examples,
     ImportedRun,
@@ -103,6 +103,7 @@ def _read(file: Path) -> tuple[list[int], dict[str, NDArray[Any]]]:
     if not indices:
         raise refuse(file.name, "it has no examples")
     indices.sort()
+    _check_shared(file, [stored[index] for index in indices])
     lists = [_lists(file, index, stored[index]) for index in indices]
     presentations = len(lists[0][0])
     values = {}
@@ -116,6 +117,17 @@ def _read(file: Path) -> tuple[list[int], dict[str, NDArray[Any]]]:
                 )
         values[name] = _checked(file, name, [three[place] for three in lists], indices)
     return indices, values
+
+
+def _check_shared(file: Path, entries: Iterable[object]) -> None:
+    """Refuse one list for many examples: written once, it would be read as often as it is named."""
+    numbers = 0
+    for entry in entries:
+        if isinstance(entry, list | tuple):
+            numbers += sum(map(count_of, entry))
+    if numbers > (size := file.stat().st_size):
+        raise refuse(file.name, f"it says {numbers:,} numbers in {size:,} bytes: of one list in "
+                                "many places")  # fmt: skip
 
 
 def _lists(file: Path, index: int, entry: object) -> list[list[Any]]:
@@ -134,10 +146,9 @@ def _checked(file: Path, name: str, rows: list[list[Any]], indices: list[int]) -
         which = f"{name} of example {indices[example]}, presentation {presentation + 1}"
         return refuse(file.name, f"{which}, {why}")
 
-    try:
-        array = np.array(rows)
-    except ValueError:  # lists within the lists
-        array = np.empty(0)
+    # Before an array is made: lists within the lists, all of them the same one, have no end.
+    plain = all(set(map(type, row)) <= {int, float, bool} for row in rows)
+    array = np.array(rows) if plain else np.empty(0)
     if array.dtype.kind not in "biuf" or array.ndim != 2:
         raise refuse(file.name, f"{name} holds something that is no number")
     if name == "correct":

@@ -32,7 +32,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.imports.npz_archive import MAX_BYTES, Member, integers, names_of, read_members
+from tracker.imports.npz_archive import (
+    MAX_BYTES,
+    Member,
+    check_names,
+    integers,
+    names_of,
+    read_members,
+)
 from tracker.imports.trajectories import (
     MAX_EXAMPLES,
     MAX_ORDINAL,
@@ -166,6 +173,7 @@ def _ranges(member: Member | None, examples: int, options: Options) -> dict[str,
         )
     if member.dtype.kind != "U":
         raise refuse(member.file.name, f"array split holds {member.dtype}, not strings")
+    check_names(member)
     names = member.whole()
     starts = [0, *(np.flatnonzero(names[1:] != names[:-1]) + 1).tolist(), examples]
     ranges: dict[str, slice] = {}

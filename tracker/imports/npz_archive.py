@@ -18,7 +18,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from tracker.errors import UsageError
-from tracker.imports.trajectories import at, refuse
+from tracker.imports.trajectories import MAX_NAME, at, refuse
 from tracker.imports.values import Refusal, first_double
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
@@ -152,6 +152,17 @@ def integers(member: Member, most: int) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
+def check_names(member: Member) -> None:
+    """Refuse an array with room for names that are none."""
+    width = member.dtype.itemsize // (4 if member.dtype.kind == "U" else 1)
+    if width > MAX_NAME:
+        raise refuse(
+            member.file.name,
+            f"array {member.name} holds names of up to {width:,} characters: at most {MAX_NAME:,} "
+            "are read",
+        )
+
+
 def names_of(member: Member | None, part: slice = slice(None)) -> list[int | str] | None:
     """Part of an array of integers or strings, in which each is another; None of no array."""
     if member is None:
@@ -160,6 +171,7 @@ def names_of(member: Member | None, part: slice = slice(None)) -> list[int | str
         raise refuse(
             member.file.name, f"array {member.name} holds {member.dtype}, not integers or strings"
         )
+    check_names(member)
     values = member.whole()[part]
     try:
         names = np.char.decode(values, "utf-8") if member.dtype.kind == "S" else values

@@ -9,11 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.imports.parquet_table import Columns, Rows
-from tracker.imports.trajectories import DEFAULT_SPLIT, MAX_ORDINAL, UNKNOWN, Examples, refuse
+from tracker.imports.trajectories import (
+    DEFAULT_SPLIT,
+    MAX_EXAMPLES,
+    MAX_ORDINAL,
+    UNKNOWN,
+    Examples,
+    refuse,
+)
 from tracker.imports.values import UNRECORDED
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MAX_EVALUATIONS = 4_000_000
 
 MERGE_AT = 1 << 22
 """Rows of found examples after which doubles among them are merged."""
@@ -124,6 +133,7 @@ class _Found:
         for run, ordinal in zip(*(pairs.column(name).to_pylist() for name in ("run", "evaluation")),
                                 strict=True):  # fmt: skip
             self.groups.setdefault((run, ordinal), set()).add(rows.row_group)
+        self._check_most(len(self.groups), MAX_EVALUATIONS, "evaluations of all runs")
         for classes in (rows.predicted, rows.label):
             if classes is not None and len(classes):
                 self.most = max(self.most, int(classes.max()))
@@ -133,6 +143,12 @@ class _Found:
         if self._rows > MERGE_AT:
             self._examples = [self.examples()]
             self._rows = len(self._examples[0])
+            self._check_most(self._rows, MAX_EXAMPLES, "examples")
+
+    def _check_most(self, count: int, most: int, noun: str) -> None:
+        if count > most:
+            why = f"it has over {most:,} {noun}: no more are read"
+            raise refuse(self._columns.file.name, why)
 
     def _told(self, rows: Rows) -> "pa.Table":
         """Each row's example, its label and its number over all splits."""

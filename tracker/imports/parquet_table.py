@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.errors import UsageError
-from tracker.imports.trajectories import MAX_ORDINAL, refuse
+from tracker.imports.trajectories import MAX_NAME, MAX_ORDINAL, refuse
 from tracker.imports.values import Refusal, as_classes, as_correct, as_held_out, as_signal
 from tracker.outcomes.signals import ALL_SIGNALS
 
@@ -69,6 +69,12 @@ class Columns:
     ignored: tuple[str, ...] = ()
 
     @property
+    def _keys(self) -> list[str]:
+        """The columns that name something."""
+        named = (self.run, self.example, self.split, self.order, self.ensemble)
+        return [name for name in named if name is not None]
+
+    @property
     def names(self) -> list[str]:
         """The columns that are read."""
         named = (self.run, self.evaluation, self.example, self.split, self.order, self.ensemble)
@@ -93,7 +99,8 @@ class Columns:
     def _rows(self, row_groups: Sequence[int]) -> Iterator[Rows]:
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self.file) as parquet:
+        # Names are read once each, not once a row: a long one repeated takes no room.
+        with pq.ParquetFile(self.file, read_dictionary=self._keys) as parquet:
             sizes = [parquet.metadata.row_group(group).num_rows for group in range(self.row_groups)]
             for group in row_groups:
                 start = sum(sizes[:group])
@@ -156,6 +163,7 @@ class Columns:
 
         column = batch.column(name)
         if pa.types.is_dictionary(column.type):
+            self._check_names(name, column.dictionary)
             column = column.dictionary_decode()
         if pa.types.is_integer(column.type):
             return column.cast(pa.int64())
@@ -164,6 +172,19 @@ class Columns:
         if pa.types.is_string_view(column.type):
             return column.cast(pa.large_string())
         raise refuse(self.file.name, f"column {name} holds {column.type}, not integers or strings")
+
+    def _check_names(self, name: str, names: "pa.Array") -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if pa.types.is_integer(names.type) or not len(names):
+            return
+        longest = pc.max(pc.binary_length(names.cast(pa.large_binary()))).as_py()
+        if longest > MAX_NAME:
+            raise refuse(
+                self.file.name,
+                f"column {name} has a name of {longest:,} bytes: at most {MAX_NAME:,} are read",
+            )
 
 
 def _ordinals(values: NDArray[Any], refusal: Refusal) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ any other name ends the reading. Nothing of NumPy is handed values from the file
 
 import pickle
 import re
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracker.errors import UsageError
+from tracker.imports.pickle_sizes import check_sizes
 from tracker.imports.trajectories import refuse
 
 NUMBER = re.compile(r"[<>=|]?(b1|\?|[iu][1248]|f[248])")
@@ -165,6 +167,9 @@ def load_numbers(file: Path) -> object:
     """
     try:
         with file.open("rb") as stream:
+            # An empty file cannot be mapped: that is a ValueError.
+            with mmap(stream.fileno(), 0, access=ACCESS_READ) as data:
+                check_sizes(data)
             return NumbersUnpickler(stream).load()
     except ForbiddenGlobalError as error:
         raise refuse(
@@ -179,6 +184,13 @@ def load_numbers(file: Path) -> object:
 def _damaged(file: Path, error: Exception) -> UsageError:
     reason = str(error).partition("\n")[0] or type(error).__name__
     return refuse(file.name, f"it is no complete pickle of numbers ({reason})")
+
+
+def count_of(value: object) -> int:
+    """How many numbers `as_list` would give, without making a list of them."""
+    if isinstance(value, _Array):
+        return value.values.size
+    return len(value) if isinstance(value, list | tuple) else 0
 
 
 def as_list(value: object) -> list[Any]:

@@ -22,6 +22,10 @@ MAX_ORDINAL = 1_000_000
 MAX_SEED = 2**31 - 1
 MAX_SUM = 2**31
 DEFAULT_SPLIT = "train"
+MAX_NAME = 1000
+"""Characters of what a file calls an example or a run."""
+LONGEST = 400
+"""Characters of a reason."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +138,13 @@ def trainable(splits: Mapping[str, Examples]) -> NDArray[np.bool_]:
 
 
 def refuse(what: str, why: str) -> UsageError:
-    """The error for a file that cannot be imported: which, and why."""
-    return UsageError(f"cannot import {what}: {why}")
+    """The error for a file that cannot be imported: which, and why.
+
+    Of a long reason, which repeats the file, beginning and end.
+    """
+    if len(why) > LONGEST:
+        why = f"{why[: LONGEST * 3 // 4]} ... {why[-LONGEST // 4 :]}"
+    return UsageError(f"cannot import {what[:LONGEST]}: {why}")
 
 
 def first(wrong: NDArray[np.bool_]) -> tuple[int, ...]:
