@@ -36,11 +36,13 @@ from workers.scoring import score
 from workers.state import TrainingState
 from workers.training import train
 
+JOBS = 2
 SIZES = (5_000, 50_000)
 WIDTHS = (64, 512, 4_096, 16_384)
 PRODUCTS = 4e10
-"""Multiplications of one search at most: of large databases with wide rows only so many queries are
-asked."""
+FEWEST_QUERIES = 512
+"""Multiplications of one search: of large databases with wide rows only so many queries are asked,
+but not fewer than this."""
 AGREEMENT_EXAMPLES = 1_000
 SAME = 0.999
 """Share of the neighbours that must be the same: others are as near as a rounding."""
@@ -51,7 +53,7 @@ Search = Callable[[Tensor, Tensor], NDArray[np.int64]]
 def queries_of(size: int, width: int) -> int:
     """How many of the rows are asked for their neighbours."""
     most = int(PRODUCTS / size / width) // 256 * 256
-    return min(size, max(256, most))
+    return min(size, max(FEWEST_QUERIES, most))
 
 
 def ours(queries: Tensor, rows: Tensor) -> NDArray[np.int64]:
@@ -63,7 +65,9 @@ def ours(queries: Tensor, rows: Tensor) -> NDArray[np.int64]:
 
 def scikit_learn(queries: Tensor, rows: Tensor) -> NDArray[np.int64]:
     """Brute force with two jobs."""
-    model = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute", n_jobs=2).fit(rows.numpy())
+    model = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute", n_jobs=JOBS).fit(
+        rows.numpy()
+    )
     found: NDArray[np.int64] = model.kneighbors(queries.numpy(), return_distance=False)
     return found
 
@@ -72,7 +76,7 @@ def faiss_cpu(queries: Tensor, rows: Tensor) -> NDArray[np.int64]:
     """Exact search without an index."""
     import faiss
 
-    faiss.omp_set_num_threads(2)
+    faiss.omp_set_num_threads(JOBS)
     found: NDArray[np.int64] = faiss.knn(queries.numpy(), rows.numpy(), NEIGHBOURS)[1]
     return found
 
@@ -162,7 +166,7 @@ def agreement(device: torch.device) -> None:
     data = TensorDataset(data.fingerprint, data.num_classes, {"train": data.train})
     state = trained_network(data, "small-st-vgg", epochs=5)
     predicted = score(state.network, data, ["margin"]).predicted
-    names = ["float64", "float32", "bfloat16", *(["tf32"] if device.type == "cuda" else [])]
+    names = ["float64", "float32", "tf32", "bfloat16"]
     records = {
         name: probe(state.network, data, state.trained_on, predicted, votes=True, precision=name)
         for name in names
@@ -175,8 +179,14 @@ def agreement(device: torch.device) -> None:
     ]
     print(
         "\nVotes that are those of float64, small-st-vgg after 5 epochs on "
-        f"{AGREEMENT_EXAMPLES:,} examples of mnist5k, by layer:\n"
+        f"{AGREEMENT_EXAMPLES:,} examples of mnist5k, by layer."
     )
+    if device.type == "cpu":
+        print(
+            "No GPU here: factors are rounded to the digits of tf32 and bfloat16, and multiplied "
+            "and added in float32, as a GPU does."
+        )
+    print()
     print(table(["precision", *layers], lines))
 
 
@@ -222,16 +232,18 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="of each search after a warm-up")
     parser.add_argument("--quick", action="store_true", help="5,000 rows of 64 and 512 numbers")
     chosen = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(JOBS)
     names = ("torch", "numpy", "scikit-learn", "faiss-cpu")
     print(f"- {hardware()}")
+    threads = f"{torch.get_num_threads()} (torch), {JOBS} (scikit-learn, faiss-cpu)"
+    print(f"- threads: {threads}")
     print("- " + ", ".join(f"{name} {installed(name) or 'not installed'}" for name in names))
     print(f"- `{' '.join(['python -m benchmarks.probes', *sys.argv[1:]])}`\n")
     print(
-        f"Millions of distances per second, k = {NEIGHBOURS}, float32, 2 threads: median of "
+        f"Millions of distances per second, k = {NEIGHBOURS}, float32, median of "
         f"{chosen.repeats} (smallest - largest), in turns, after a warm-up. Normally distributed "
-        "rows; the first of them are the queries, as many as the column says. Peak memory is "
-        "beyond rows and queries.\n"
+        "rows; the first of them are the queries, as many as the column says: queries answered per "
+        "second are the figure over the rows. Peak memory is beyond rows and queries.\n"
     )
     sizes, widths = (SIZES[:1], WIDTHS[:2]) if chosen.quick else (SIZES, WIDTHS)
     compare(chosen.repeats, sizes, widths)

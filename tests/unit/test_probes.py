@@ -29,8 +29,8 @@ SIZES = st.integers(1, 90)
 
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours_module, "QUERY_TILE", 7)
-    monkeypatch.setattr(neighbours_module, "DATABASE_TILE", 40)
+    for name, size in (("QUERY_TILE", 7), ("GROUP", 2), ("WHOLE", 8), ("DATABASE_TILE", 40)):
+        monkeypatch.setattr(neighbours_module, name, size)
 
 
 def slow_nearest(queries: Any, rows: Any, k: int, own: Any = None) -> NDArray[np.int64]:
@@ -94,9 +94,9 @@ def test_parts_of_the_database_change_nothing(parts: int) -> None:
     )
     found = Nearest(20, 10, torch.float32, database.device)
     for part in torch.arange(99).chunk(parts):
-        rows = database[part].clone()
+        rows = database[part]
         found.look_through(
-            Database(rows, int(part[0]), centre_of(database)), 0, asked, torch.full((20,), -1)
+            Database([rows], int(part[0]), centre_of(database)), 0, asked, torch.full((20,), -1)
         )
     assert in_order(found.indices) == slow_nearest(asked.numpy(), database.numpy(), 10).tolist()
 
@@ -167,7 +167,7 @@ def test_votes_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert vote(indices, labels, 7).tolist() == whole.tolist()
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
 def test_lower_precision_agrees_mostly(precision: str) -> None:
     rng = np.random.default_rng(2)
     centres = rng.standard_normal((10, 128))
@@ -177,8 +177,14 @@ def test_lower_precision_agrees_mostly(precision: str) -> None:
     found = nearest(rows, rows, 30, precision=precision)
     votes = [vote(indices, torch.tensor(labels), 10) for indices in (exact, found)]
     agreement = (votes[0] == votes[1]).double().mean()
-    assert agreement > {"float32": 0.999, "bfloat16": 0.97}[precision]
+    assert agreement > {"float32": 0.999, "tf32": 0.99, "bfloat16": 0.97}[precision]
     assert (in_order(found) == in_order(exact)) == (precision == "float32")
+
+
+def test_tf32_keeps_eleven_digits() -> None:
+    values = torch.tensor([1 + 2**-10, 1 + 2**-11, 1 + 2**-12, -1 - 2**-11, torch.inf])
+    kept = [1 + 2**-10, 1 + 2**-10, 1.0, -1 - 2**-10, torch.inf]
+    assert neighbours_module._rounded(values, "tf32").tolist() == kept
 
 
 # --- embeddings -----------------------------------------------------------------------------------

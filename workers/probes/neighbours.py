@@ -4,11 +4,10 @@ Distances are Euclidean, of embeddings as they are: Baldock 2021 names no other,
 normalization. Among equally near rows those with the lowest indices are chosen.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from tracker.errors import choice_error
 
@@ -17,8 +16,18 @@ DATABASE_TILE = 8192
 """Queries and rows of the database whose distances are held at once: 8 MB of float32, chosen by
 measurement (docs/benchmarks.md)."""
 
-GROUP = 32
+GROUP = 16
 """Distances of which only the smallest is looked at first."""
+
+COARSE = 4
+"""Groups that are one when a first bound is looked for: it is hardly looser, of fewer numbers."""
+
+WHOLE = GROUP * 16
+"""Rows of the database are made up to a multiple of this, of which a tile is one too: the smallest
+of groups are then found by whole vector registers, and groups are whole."""
+
+PREPARED_NUMBERS = 2**17
+"""Numbers of the database that are prepared at once: few enough to stay in the cache."""
 
 CENTRE_ROWS = 512
 
@@ -28,8 +37,8 @@ PRECISIONS: Mapping[str, torch.dtype] = {
     "tf32": torch.float32,
     "bfloat16": torch.float32,
 }
-"""How products are computed, and the type of the sums. tf32 and bfloat16 round the factors and are
-quick on GPUs; a CPU multiplies what is rounded to bfloat16 in float32, and knows no tf32."""
+"""How products are computed, and the type of the sums. tf32 and bfloat16 round the factors, to 11
+and 8 digits, and are quick on GPUs; a CPU multiplies what is so rounded in float32."""
 
 
 def precision_type(precision: str) -> torch.dtype:
@@ -50,8 +59,8 @@ class Database:
 
     Parameters
     ----------
-    rows
-        Embeddings [M, W]; they are changed in place.
+    pieces
+        Embeddings [m, W], of which a copy is made.
     first
         Index of the first of them.
     centre
@@ -62,27 +71,31 @@ class Database:
     """
 
     def __init__(
-        self, rows: Tensor, first: int, centre: Tensor, precision: str = "float32"
+        self, pieces: Sequence[Tensor], first: int, centre: Tensor, precision: str = "float32"
     ) -> None:
         self.first = first
         self._centre = centre
         self._precision = precision
-        self._rows = self._rounded(rows.sub_(centre))
-        self._squares = torch.linalg.vecdot(self._rows, self._rows)
+        size, width = sum(map(len, pieces)), len(centre)
+        # Rows that are nobody's neighbours make the number of rows a round one.
+        self._rows = torch.cat([*pieces, centre.expand(-size % WHOLE, width)])
+        self._squares = self._rows.new_empty(len(self._rows))
+        few = max(1, PREPARED_NUMBERS // width)
+        for rows, squares in zip(self._rows.split(few), self._squares.split(few), strict=True):
+            rows.copy_(_rounded(rows.sub_(centre), precision))
+            torch.linalg.vecdot(rows, rows, out=squares)
         # A row that is not finite is nobody's neighbour, and must not spoil the sums of others.
         broken = ~self._squares.isfinite()
         self._rows[broken] = 0
         self._squares[broken] = torch.inf
-
-    def _rounded(self, rows: Tensor) -> Tensor:
-        return rows.bfloat16().to(rows.dtype) if self._precision == "bfloat16" else rows
+        self._squares[size:] = torch.inf
 
     def distances(self, queries: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Tile by tile, the index of its first row and the distances [q, tile] to its rows.
 
         Squared distances, less the squared norm of the query in `queries` [q, W].
         """
-        factors = self._rounded(queries - self._centre).mul_(-2)
+        factors = _rounded(queries - self._centre, self._precision).mul_(-2)
         for start in range(0, len(self._rows), DATABASE_TILE):
             part = slice(start, start + DATABASE_TILE)
             yield self.first + start, self._product(factors, self._rows[part], self._squares[part])
@@ -150,8 +163,7 @@ class Nearest:
     def _take(self, place: slice, distances: Tensor, first: int) -> None:
         """Merge the distances [q, m] to the rows `first, first + 1, ...` into those in `place`."""
         best, k = self.distances[place], self._k
-        grouped = F.pad(distances, (0, -distances.shape[1] % GROUP), value=torch.inf)
-        grouped = grouped.unflatten(1, (GROUP, -1))
+        grouped = distances.unflatten(1, (GROUP, -1))
         smallest = grouped.amin(1)
         # Later rows must be nearer than the k-th so far, not as near: ties go to the lower index.
         bound = best[:, -1] if first else _bound(smallest, k)
@@ -165,10 +177,11 @@ class Nearest:
         query = query[row]
         counts = query.bincount(minlength=len(best))
         nth = torch.arange(len(hit), device=hit.device) - (counts.cumsum(0) - counts)[query]
-        values = best.new_full((len(best), k + int(counts.max())), torch.inf)
+        kept = k if first else 0
+        values = best.new_full((len(best), max(kept + int(counts.max()), k + 1)), torch.inf)
         indices = found.new_full(values.shape, -1)
-        values[:, :k], indices[:, :k] = best, self.indices[place]
-        values[query, k + nth], indices[query, k + nth] = near.flatten()[hit], found
+        values[:, :kept], indices[:, :kept] = best[:, :kept], self.indices[place, :kept]
+        values[query, kept + nth], indices[query, kept + nth] = near.flatten()[hit], found
         self.distances[place], self.indices[place] = _smallest(values, indices, k)
 
 
@@ -193,9 +206,19 @@ def nearest(
     centre = centre_of(rows.to(dtype))
     size = len(rows) if budget is None else max(1, budget // (dtype.itemsize * rows.shape[1]))
     for first in range(0, len(rows), size):
-        part = rows[first : first + size].to(dtype, copy=True)
-        found.look_through(Database(part, first, centre, precision), 0, queries.to(dtype), own)
+        part = rows[first : first + size].to(dtype)
+        found.look_through(Database([part], first, centre, precision), 0, queries.to(dtype), own)
     return found.indices
+
+
+def _rounded(values: Tensor, precision: str) -> Tensor:
+    """What is left of `values` in factors of this precision; a GPU makes tf32 of them by itself."""
+    if precision == "bfloat16":
+        return values.bfloat16().to(values.dtype)
+    if precision == "tf32" and not values.is_cuda:
+        # The lowest 13 of 23 digits go; half of the last that stays rounds away from zero.
+        return values.view(torch.int32).add(1 << 12).bitwise_and(-1 << 13).view(values.dtype)
+    return values
 
 
 def _exclude(distances: Tensor, columns: Tensor) -> None:
@@ -210,10 +233,12 @@ def _bound(smallest: Tensor, k: int) -> Tensor:
     From the smallest distance of each group, [q, groups]: the k-th of them is no less than the
     k-th distance, and with many groups hardly larger.
     """
-    if smallest.shape[1] < k:
-        return smallest.new_full(smallest.shape[:1], torch.inf)
-    kth = smallest.topk(k, dim=1, largest=False, sorted=False).values.amax(1)
-    return kth.nextafter(kth.new_tensor(torch.inf))
+    for groups in (COARSE, 1):
+        coarse = smallest.unflatten(1, (groups, -1)).amin(1)
+        if coarse.shape[1] >= k:
+            kth = coarse.topk(k, dim=1, largest=False, sorted=False).values.amax(1)
+            return kth.nextafter(kth.new_tensor(torch.inf))
+    return smallest.new_full(smallest.shape[:1], torch.inf)
 
 
 def _smallest(values: Tensor, indices: Tensor, k: int) -> tuple[Tensor, Tensor]:

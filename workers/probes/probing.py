@@ -132,10 +132,10 @@ def _databases(
         held.append(rows)
         size = sum(map(len, held))
         if (size + len(rows)) * rows[0].nbytes > embeddings.budget:
-            yield Database(torch.cat(held), first, centre, precision)
+            yield Database(held, first, centre, precision)
             held, first = [], first + size
     if held and centre is not None:
-        yield Database(torch.cat(held), first, centre, precision)
+        yield Database(held, first, centre, precision)
 
 
 def _accuracies(
