@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, precision_recall_fscore_sup
 
 from benchmarks.asking import Asked, Disagreement, agree
 from benchmarks.content import Content
-from benchmarks.depth import Depths, Result
+from benchmarks.depth_results import Depths, Result, Types
 from benchmarks.load.__main__ import NAMES
 from benchmarks.load.locks import logged_waits
 from benchmarks.load.readers import QUESTIONS, Mode
@@ -112,29 +112,32 @@ def test_depths_are_compared_as_the_paper_compares_them() -> None:
     """Of eight examples the last two are mislabelled: deep where trained on, not held out."""
     depth = np.array([[0, 0, 1, 1, 2, 2, 4, 4], [0, 1, 1, 2, 2, 3, 0, 0]], dtype=float)
     held_out = np.array([[False] * 8, [False] * 4 + [True] * 4])
+    correct = np.ones((2, 8), dtype=bool)
+    correct[0, 7] = False
     told = Depths(
         layers=5,
         depth=depth,
         held_out=held_out,
+        correct=correct,
         output_margin=5 - depth,
         learned=depth.astype(int),
         mislabelled=np.arange(8) >= 6,
     )
-    result = Result.of(told)
-    assert (result.clean, result.mislabelled, result.without) == (
-        pytest.approx(7 / 6),
-        4,
-        0,
-    )
-    assert (result.learned, result.margin) == (pytest.approx(1), pytest.approx(-1))
-    # Of the four held out by one run: depths 2, 3 and 0, 0; trained on 2, 2 and 4, 4.
-    assert (result.noisy_share, result.chance_share, result.examples) == (1, 0.5, 2)
+    types = Types(np.array([4, 2, 1, 1]), np.array([0, 2, 0, 0]))
+    result = Result.of(told, types)
+    # Trained on: 0, 0.5, 1, 1.5, 2, 2 and 4, 4, of which one is not what its run was told.
+    assert (result.clean, result.mislabelled, result.without) == (pytest.approx(7 / 6), 4, 0)
+    assert result.fitted == 0.5
+    assert result.learned == (pytest.approx(1), pytest.approx(1))
+    assert result.margin == (pytest.approx(-1), pytest.approx(-1))
+    assert (result.noisy_share, result.chance_share) == (1, 0.25)
     assert result.seeds == pytest.approx(0.5**0.5)
     assert result.failures == []
-    other = replace(result, margin=0.1, mislabelled=0.5)
+    other = replace(result, margin=(-1, 0.1), mislabelled=0.5, noisy_share=0.4)
     assert other.failures == [
         "mislabelled examples are deeper than clean ones",
         "shallow examples have larger output margins",
+        "most mislabelled examples look like a different class",
     ]
 
 
