@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Row, func, select, text
+from sqlalchemy import Connection, Engine, Row, func, select
 
 from tracker.db.models import (
-    Block,
     Dataset,
     DepthBlock,
     Ensemble,
@@ -28,12 +27,12 @@ from tracker.db.models import (
 from tracker.ensembles import unknown_ensemble
 from tracker.holdout import held_out, parse_holdout
 from tracker.outcomes.held_out import check_held_out
-from tracker.outcomes.layout import plane_count
-from tracker.outcomes.reader import read_label_planes, read_rows
+from tracker.outcomes.reader import read_rows
 from tracker.registry import RegisteredDataset, get_dataset
 from tracker.reports.subject import snapshot
 from tracker.sources import covered_layout, imported_from
 from tracker.verification.blocks import BlockChecker
+from tracker.verification.labels import Labels, check_labels
 from tracker.verification.outputs import check_outputs, check_scores
 from tracker.verification.probes import check_probes, expected_probes
 from tracker.verification.problems import Problem, Verification, listed
@@ -41,29 +40,7 @@ from tracker.verification.signals import check_signals, expected_signals
 
 __all__ = ["Problem", "Verification", "verify"]
 
-Labels = dict[int, NDArray[np.uint8]]
 AnyRow = Row[*tuple[Any, ...]]
-
-# Whole blocks at a time: reading one slot costs as much as unpacking all of a block's planes.
-_LABELS = text("""
-    SELECT
-        block.block,
-        count(*) AS wrong,
-        min(block.first_example + told.number - 1) AS example_id
-    FROM block
-    CROSS JOIN LATERAL unnest(unslice(block.label)) WITH ORDINALITY AS told (label, number)
-    LEFT JOIN example
-        ON
-            example.dataset_id = :dataset_id
-            AND block.block = example.block
-            AND told.number - 1 = example.slot
-    WHERE
-        block.dataset_id = :dataset_id
-        AND block.block = ANY(:blocks)
-        AND told.label IS DISTINCT FROM example.label
-    GROUP BY block.block
-    ORDER BY block.block
-""")
 
 
 def verify(engine: Engine, ensemble: str, limit: int = 20) -> Verification:
@@ -96,7 +73,7 @@ def verify(engine: Engine, ensemble: str, limit: int = 20) -> Verification:
 def _check(connection: Connection, ensemble: AnyRow, found: Verification) -> Iterator[Problem]:
     dataset = get_dataset(connection, ensemble.dataset)
     labels: Labels = {}
-    yield from _check_dataset(connection, dataset, labels)
+    yield from check_labels(connection, dataset, labels)
     layout = covered_layout(ensemble.spec, dataset.layout)
     checker = BlockChecker(layout, dataset.num_classes, labels)
     splits = [split.split for split in layout.splits]
@@ -190,41 +167,6 @@ def _count(
     found.output_blocks += (
         connection.scalar(select(func.count()).where(OutputBlock.run_id == run.id)) or 0
     )
-
-
-def _check_dataset(
-    connection: Connection, dataset: RegisteredDataset, labels: Labels
-) -> Iterator[Problem]:
-    """Check the dataset's blocks, and gather the planes of their labels by block."""
-    query = select(Block.block, Block.size).where(Block.dataset_id == dataset.id)
-    sizes = {row.block: row.size for row in connection.execute(query)}
-    planes, expected = read_label_planes(connection, dataset.id), plane_count(dataset.num_classes)
-    for block in (block for split in dataset.layout.splits for block in split.blocks):
-        stored = planes.get(block.block)
-        if block.block not in sizes:
-            what = f"dataset {dataset.name} has lost it"
-        elif sizes[block.block] != block.size:
-            what = f"{sizes[block.block]:,} examples in table block, {block.size:,} expected"
-        elif stored is None or (stored.size, len(stored.packed)) != (block.size, expected):
-            what = "labels in table block have other lengths or planes than its examples"
-        else:
-            labels[block.block] = stored.packed
-            continue
-        yield Problem(None, None, block.block, what)
-    yield from _check_labels(connection, dataset.id, sizes, labels)
-
-
-def _check_labels(
-    connection: Connection, dataset_id: int, sizes: Mapping[int, int], labels: Labels
-) -> Iterator[Problem]:
-    """Does table example say the same labels as the planes of the blocks that are sound?"""
-    place = {"dataset_id": dataset_id, "blocks": list(labels)}
-    for row in connection.execute(_LABELS, place):
-        what = (
-            f"label in table example is not that in table block for {row.wrong:,} of "
-            f"{sizes[row.block]:,} examples, first example_id {row.example_id}"
-        )
-        yield Problem(None, None, row.block, what)
 
 
 def _check_ordinals(seed: int, recorded: set[int], first: int, last: int) -> Iterator[Problem]:
