@@ -1,4 +1,4 @@
-"""Which training examples a run does not train on: `90:10`, `parts:4`.
+"""Which training examples a run does not train on: `90:10`, `parts:4`, `part:1/4`.
 
     parse_holdout("90:10").held_out(seed=3, size=50_000)
 
@@ -20,6 +20,7 @@ from tracker.errors import UsageError
 FULL = "full"
 SHARES = re.compile(r"(\d+):(\d+)")
 PARTS = re.compile(r"parts:(\d+)")
+PART = re.compile(r"part:(\d+)/(\d+)")
 _SHARE_STREAM, _PARTS_STREAM = 2, 3
 """Second numbers of the generators' seeds: neither they nor label noise draw the same."""
 
@@ -97,9 +98,34 @@ class Parts(HoldOut):
 
     def held_out(self, seed: int, size: int) -> NDArray[np.bool_]:
         """As `HoldOut.held_out`."""
-        start = seed % self.count * self.trained_on(size)
+        return Part(seed % self.count + 1, self.count).held_out(seed, size)
+
+
+@dataclass(frozen=True)
+class Part(HoldOut):
+    """All runs train on one of the parts of `Parts`: ensembles of several can be compared."""
+
+    number: int
+    """From 1, the part of seed 0, to `count`."""
+    count: int
+
+    def __str__(self) -> str:
+        return f"part:{self.number}/{self.count}"
+
+    @property
+    def name_part(self) -> str:
+        """As `HoldOut.name_part`."""
+        return f"part{self.number}of{self.count}"
+
+    def trained_on(self, size: int) -> int:
+        """As `HoldOut.trained_on`."""
+        return size // self.count
+
+    def held_out(self, seed: int, size: int) -> NDArray[np.bool_]:  # noqa: ARG002 (all seeds alike)
+        """As `HoldOut.held_out`; the same for all seeds."""
+        end = self.number * self.trained_on(size)
         order = _permutation([0, _PARTS_STREAM], size)
-        return _all_but(order[start : start + self.trained_on(size)], size)
+        return _all_but(order[end - self.trained_on(size) : end], size)
 
 
 def parse_holdout(text: object) -> HoldOut | None:
@@ -114,14 +140,16 @@ def parse_holdout(text: object) -> HoldOut | None:
         return text
     if text == FULL:
         return None
-    shares, parts = SHARES.fullmatch(str(text)), PARTS.fullmatch(str(text))
+    shares, parts, part = (form.fullmatch(str(text)) for form in (SHARES, PARTS, PART))
     if shares and int(shares[1]) + int(shares[2]) == 100 and 0 < int(shares[2]) < 100:
         return ShareHeldOut(int(shares[2]))
     if parts and int(parts[1]) > 1:
         return Parts(int(parts[1]))
+    if part and 0 < int(part[1]) <= int(part[2]) > 1:
+        return Part(int(part[1]), int(part[2]))
     raise UsageError(
         f"unknown split {text!r}: write full, two shares of 100 like 90:10 (trained on : held "
-        "out), or parts:K for K parts, 2 or more"
+        "out), parts:K for K parts, 2 or more, or part:N/K for the N-th of them"
     )
 
 

@@ -237,7 +237,7 @@ class EnsembleSpec(Frozen):
     split: HoldOutField = Field(
         default=None,
         exclude_if=lambda split: split is None,
-        description="Which training examples each run holds out: 90:10, parts:4; None for none.",
+        description="What each run holds out: 90:10, parts:4, part:1/4; None for nothing.",
     )
     arch: str
     recipe: Recipe

@@ -48,7 +48,7 @@ FITTING = {
     "--dataset": ("digits", "mnist", "told"),
     "--seeds": ("1", "2"),
     "--seed": ("0", "7"),
-    "--split": ("train", "test", "full", "90:10", "parts:2"),
+    "--split": ("train", "test", "full", "90:10", "parts:2", "part:1/2"),
     "--epochs": ("1", "2"),
     "--examples": ("16",),
     "--lr": ("0.1",),

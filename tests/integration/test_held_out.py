@@ -311,13 +311,13 @@ def test_verify_knows_what_the_seed_draws(connection: Connection) -> None:
 def test_steps_are_those_of_the_examples_trained_on(connection: Connection) -> None:
     dataset = registered(connection, 103)
     rows = []
-    for split in (None, "90:10", "parts:4"):
+    for split in (None, "90:10", "parts:4", "part:2/4"):
         one = spec(split=split, batch_size=10, length="2epochs")
         name = f"e-{split}".replace(":", "")
         enqueued = enqueue_runs(connection, name, one, dataset, range(3), "q")
         query = f"SELECT total_steps, evaluations FROM ensemble WHERE id = {enqueued.ensemble_id}"
         rows += ask(connection, query)
-    assert rows == [(22, 2), (20, 2), (6, 2)]
+    assert rows == [(22, 2), (20, 2), (6, 2), (6, 2)]
 
 
 @pytest.mark.parametrize(("split", "size", "some"), [("90:10", 4, 4), ("parts:9", 8, 0)])

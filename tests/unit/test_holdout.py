@@ -6,11 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.errors import UsageError
-from tracker.holdout import Parts, ShareHeldOut, held_out, parse_holdout
+from tracker.holdout import Part, Parts, ShareHeldOut, held_out, parse_holdout
 
 sizes = st.integers(0, 200)
 seeds = st.integers(0, 2**31 - 1)
-holdouts = st.builds(ShareHeldOut, st.integers(1, 99)) | st.builds(Parts, st.integers(2, 20))
+one_part = st.integers(2, 20).flatmap(lambda k: st.builds(Part, st.integers(1, k), st.just(k)))
+holdouts = (
+    st.builds(ShareHeldOut, st.integers(1, 99)) | st.builds(Parts, st.integers(2, 20)) | one_part
+)
 
 
 @given(holdout=holdouts, seed=seeds, other=seeds, size=sizes)
@@ -35,6 +38,13 @@ def test_parts_are_disjoint_and_go_by_the_seed(count, seed, size) -> None:
     assert trained.sum(axis=0).max(initial=0) <= 1
     assert trained.sum() == size // count * count
     np.testing.assert_array_equal(parts.held_out(seed + count, size), ~trained[0])
+
+
+@given(part=one_part, seed=st.integers(0, 10**6), size=sizes)
+def test_one_part_is_that_of_the_seeds_that_have_it_among_parts(part, seed, size) -> None:
+    group = seed * part.count + part.number - 1
+    expected = Parts(part.count).held_out(group, size)
+    np.testing.assert_array_equal(part.held_out(seed, size), expected)
 
 
 def test_runs_hold_out_examples_of_their_own() -> None:
@@ -63,12 +73,18 @@ def test_words() -> None:
     assert str(parse_holdout("90:10")) == "90:10"
     assert ShareHeldOut(10).name_part == "heldout10"
     assert Parts(4).name_part == "parts4"
+    assert str(parse_holdout("part:3/4")) == "part:3/4"
+    assert Part(3, 4).name_part == "part3of4"
     assert not held_out(None, 3, 5).any()
     np.testing.assert_array_equal(held_out(Parts(2), 3, 5), Parts(2).held_out(3, 5))
 
 
 @pytest.mark.parametrize(
-    "text", ["", "90", "95:10", "100:0", "0:100", "parts:1", "parts:0", "parts", "90:10:0", "half"]
+    "text",
+    [
+        *("", "90", "95:10", "100:0", "0:100", "parts:1", "parts:0", "parts", "90:10:0", "half"),
+        *("part:0/4", "part:5/4", "part:1/1", "part:1/0", "part:4", "parts:1/4"),
+    ],
 )
 def test_other_words_are_refused(text) -> None:
     with pytest.raises(UsageError, match=rf"unknown split '{text}': write full, .* parts:K"):

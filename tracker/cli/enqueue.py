@@ -62,7 +62,7 @@ def enqueue(
         str,
         typer.Option(
             help="What each run trains on: full, 90:10 (it holds out a tenth of its own), parts:K "
-            "(one of K disjoint parts, by seed)."
+            "(one of K disjoint parts, by seed), part:N/K (the N-th of them, all runs)."
         ),
     ] = "full",
     epochs: Annotated[int | None, typer.Option(help="Length of training.")] = None,
