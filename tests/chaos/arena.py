@@ -118,6 +118,10 @@ class Arena:
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         while len(self.workers) < self.wanted:
             self.start_worker()
+        self.supply()
+
+    def supply(self) -> None:
+        """See that there is work."""
         if self.count("state IN ('queued', 'running')") < self.wanted:
             self.storms += 1
             self.enqueue(f"storm-{self.storms}")
@@ -139,16 +143,27 @@ class Arena:
 
     def wait_until_recording(self, seconds: float = 120) -> bool:
         """Wait until something new is recorded; False if nothing is for so long."""
-        query = text("SELECT count(*) FROM evaluation")
-        with self.engine.connect() as connection:
-            before = connection.scalar(query) or 0
-        end = time.monotonic() + seconds
+        before, end = self.recorded(), time.monotonic() + seconds
         while time.monotonic() < end:
             self.tend()
-            with self.engine.connect() as connection:
-                if (connection.scalar(query) or 0) > before:
-                    return True
+            if self.recorded() > before:
+                return True
             time.sleep(0.1)
+        return False
+
+    def recorded(self) -> int:
+        """Number of evaluations that are recorded."""
+        with self.engine.connect() as connection:
+            return int(connection.scalar(text("SELECT count(*) FROM evaluation")) or 0)
+
+    def recorded_more_than(self, count: int, seconds: float = 10) -> bool:
+        """Wait until more are; False if none is for so long. No worker is started meanwhile."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.supply()
+            if self.recorded() > count:
+                return True
+            time.sleep(0.05)
         return False
 
     # --- whom to hit ---

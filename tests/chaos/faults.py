@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +18,6 @@ from sqlalchemy import text
 from tests.acceptance.conftest import kill_tree
 from tests.chaos.arena import STALE_SECONDS, Arena, stop_kindly
 from tracker import runs
-from tracker.db.migrate import MIGRATION_LOCK, upgrade
 
 Fault = Callable[[Arena], bool]
 """Says whether there was anybody for it to happen to."""
@@ -233,17 +233,33 @@ def _terminate(arena: Arena, pid: int) -> None:
 
 
 def migrate(arena: Arena) -> bool:
-    """A migration that changes the workers' tables while they write."""
-    upgrade(arena.engine)
-    with arena.engine.begin() as connection:
-        connection.execute(text("SET LOCAL lock_timeout = '20s'"))
-        connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK})
-        connection.execute(text("ALTER TABLE run ADD COLUMN chaos integer DEFAULT 7"))
-        connection.execute(text("ALTER TABLE evaluation ADD COLUMN chaos integer DEFAULT 7"))
-        time.sleep(0.5)
-        connection.execute(text("ALTER TABLE run DROP COLUMN chaos"))
-        connection.execute(text("ALTER TABLE evaluation DROP COLUMN chaos"))
-    return True
+    """`tracker db upgrade` changes the workers' tables while they write, and is taken back."""
+    before = arena.recorded()
+    _migrate(arena, "up")
+    meanwhile = arena.recorded() > before
+    # The workers of the release before go on.
+    afterwards = arena.recorded_more_than(arena.recorded())
+    _migrate(arena, "down")
+    return meanwhile and afterwards
+
+
+def _migrate(arena: Arena, direction: str) -> None:
+    """Try until nobody is in the way, as a person would; a migration waits 10 s for a table."""
+    assert arena.settings.database_url is not None
+    address = {"TRACKER_DATABASE_URL": arena.settings.database_url.get_secret_value()}
+    command = [sys.executable, "-m", "tests.chaos.migrating", direction]
+    for _ in range(5):
+        with subprocess.Popen(
+            command, env={**os.environ, **address}, stderr=subprocess.PIPE, text=True
+        ) as process:
+            while process.poll() is None:
+                arena.supply()
+                time.sleep(0.1)
+            said = process.stderr.read() if process.stderr else ""
+        if process.returncode == 0:
+            return
+        assert "lock timeout" in said or "deadlock" in said, said
+    raise AssertionError(f"no migration {direction} in five attempts: {said}")
 
 
 # --- the broker -----------------------------------------------------------------------------------

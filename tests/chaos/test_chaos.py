@@ -7,7 +7,7 @@ import pytest
 from tests.chaos.arena import arena
 from tests.chaos.storm import storm
 
-FAULTS = ("kill_child", "commit_postgres_killed", "flush_broker")
+FAULTS = ("kill_child", "commit_postgres_killed", "migrate", "flush_broker")
 
 
 @pytest.mark.embedded_only

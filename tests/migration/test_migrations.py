@@ -25,7 +25,7 @@ from tracker.db import migrate
 from tracker.db.migrate import HEAD, current_revision, ensure_current, script_head, upgrade
 from tracker.db.models import Base
 from tracker.db.schema import FUNCTIONS, VIEWS, schema_scripts, sql_text
-from tracker.errors import SchemaMismatchError
+from tracker.errors import SchemaMismatchError, TrackerError
 from tracker.outcomes.writer import insert_evaluations
 
 FOLDER = Path(migrations.__file__).parent
@@ -362,3 +362,16 @@ def test_two_upgrades_at_once_both_succeed(servers: Servers) -> None:
 
         with ThreadPoolExecutor(2) as pool:
             assert list(pool.map(migrator, range(2))) == [HEAD, HEAD]
+
+
+def test_a_migration_gives_up_where_a_table_stays_in_use(
+    empty_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, with nothing changed, and soon enough that workers do not pile up behind it."""
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUT", "200ms")
+    upgrade(empty_engine, "0006")
+    with empty_engine.connect() as connection:
+        connection.execute(text("SELECT 1 FROM run"))
+        with pytest.raises(TrackerError, match=r"in use \(.*lock timeout\): nothing is changed"):
+            upgrade(empty_engine)
+    assert current_revision(empty_engine) == "0006"

@@ -35,7 +35,7 @@ def check_asker(connection: Connection) -> None:
     if not row.owns_schema:  # as before PostgreSQL 15, where it is the first superuser's
         raise TrackerError(
             f"schema public of {row.datname} belongs to {row.schema_owner}: connect as that role "
-            f"or as a superuser, or let it `ALTER SCHEMA public OWNER TO {row.rolname}`"
+            f"or as a superuser, or have the schema given to {row.rolname}"
         )
 
 

@@ -2,15 +2,20 @@
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, text
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
-from tracker.errors import SchemaMismatchError
+from tracker.errors import SchemaMismatchError, TrackerError
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD = "0008"
 """Newest revision; a constant so that commands need not load the migrations. Tested."""
+
+LOCK_TIMEOUT = "10s"
+"""How long a migration waits for a table that others use."""
 
 # Any 64-bit number does, as long as every version of tracker uses the same one.
 MIGRATION_LOCK = 0x7472_6163_6B65_7201
@@ -47,7 +52,32 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
     Where there are roles (`tracker.db.roles`), what is new belongs to the owner, and each gets its
     rights on it.
+
+    Raises
+    ------
+    TrackerError
+        If a table is in use for longer than a migration waits, or a migration and a reader wait for
+        each other; nothing is changed then.
     """
+    try:
+        _upgrade(engine, revision)
+    except OperationalError as error:
+        if not isinstance(error.orig, LockNotAvailable | DeadlockDetected):
+            raise
+        reason = str(error.orig).partition("\n")[0]
+        raise TrackerError(
+            f"the database is in use ({reason}): nothing is changed, try again when no long query "
+            "runs; workers may go on"
+        ) from None
+
+
+def limit_waiting(connection: Connection) -> None:
+    """Give up on a lock after a while: every worker queues behind one that is waited for."""
+    limit = text("SELECT set_config('lock_timeout', :limit, true)")
+    connection.execute(limit, {"limit": LOCK_TIMEOUT})
+
+
+def _upgrade(engine: Engine, revision: str) -> None:
     from alembic import command
 
     from tracker.db import roles
@@ -55,6 +85,7 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
     config = _config()
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        limit_waiting(connection)
         found = roles.find_roles(connection)
         if found is not None:
             roles.clear_reading(connection, found)
