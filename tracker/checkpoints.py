@@ -48,7 +48,9 @@ class CheckpointFolder:
 
     def read(self, run: UUID, name: str) -> bytes:
         """Content of one checkpoint. Raises OSError or what the file system raises."""
-        content: bytes = self._files.cat_file(f"{self._folder(run)}/{name}")
+        if not NAME_PATTERN.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a checkpoint")
+        content: bytes = self._files.cat_file(self._inside(f"{self._folder(run)}/{name}"))
         return content
 
     def write(self, run: UUID, evaluation: int, content: bytes) -> None:
@@ -58,9 +60,9 @@ class CheckpointFolder:
         """
         folder = self._folder(run)
         path = f"{folder}/{evaluation:08d}.checkpoint"
-        self._files.makedirs(folder, exist_ok=True)
+        self._files.makedirs(self._inside(folder), exist_ok=True)
         try:
-            with self._files.open(path + UNFINISHED, "wb") as file:
+            with self._files.open(self._inside(path + UNFINISHED), "wb") as file:
                 file.write(content)
                 file.flush()
                 if isinstance(self._files, LocalFileSystem):
@@ -69,7 +71,7 @@ class CheckpointFolder:
             with suppress(Exception):  # what is left of it takes up a place, no more
                 self._files.rm_file(path + UNFINISHED)
             raise
-        self._files.mv(path + UNFINISHED, path)
+        self._files.mv(path + UNFINISHED, self._inside(path))
         if isinstance(self._files, LocalFileSystem):
             _sync_folder(folder)
         for name in self.names(run)[KEPT:]:
@@ -78,7 +80,7 @@ class CheckpointFolder:
     def delete(self, run: UUID) -> None:
         """Delete all checkpoints of a run, if there are any."""
         with suppress(FileNotFoundError):
-            self._files.rm(self._folder(run), recursive=True)
+            self._files.rm(self._inside(self._folder(run)), recursive=True)
 
     def runs(self) -> list[UUID]:
         """The runs of which there are checkpoints."""
@@ -87,6 +89,20 @@ class CheckpointFolder:
             with suppress(ValueError):  # whatever else lies there is none of ours
                 found.append(UUID(name))
         return found
+
+    def _inside(self, path: str) -> str:
+        """The path, unless a link on it leads elsewhere: others may write into a shared folder.
+
+        Raises
+        ------
+        OSError
+            If one does.
+        """
+        if isinstance(self._files, LocalFileSystem):
+            place = os.path.relpath(path, self._root)
+            if os.path.realpath(path) != os.path.join(os.path.realpath(self._root), place):
+                raise OSError(f"{path} is a link, or in one: none of ours is")
+        return path
 
     def _folder(self, run: UUID) -> str:
         return f"{self._root}/{run}"

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis import RedisError
 from sqlalchemy import Engine
 
 from tracker.embedded import EmbeddedServers
@@ -114,7 +115,7 @@ def send_runs(app: Celery, engine: Engine, run_ids: Iterable[int]) -> None:
         with app.producer_pool.acquire(block=True) as producer:
             for run_id in ids:
                 app.send_task(TASK, args=(run_id,), producer=producer)
-    except (OperationalError, OSError) as error:
+    except (OperationalError, RedisError, OSError) as error:
         raise BrokerUnavailableError(
             f"the broker went away ({error}): the runs are queued, and a worker that reaches it "
             "again will find them"

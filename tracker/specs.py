@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -31,6 +32,7 @@ PROBE_PATTERN = re.compile(r"none|final|every:([1-9]\d{0,6})")
 MAX_SEED = 2**31 - 1
 MAX_STEPS = 2**31 - 1
 MAX_EVALUATIONS = 1_000_000
+MAX_NAME = 200
 MAX_SEEDS = 100_000
 """Runs of one enqueue: more is a slip of the keyboard."""
 
@@ -108,9 +110,18 @@ HoldOutField = Annotated[
 
 
 class Frozen(BaseModel):
-    """Base of the spec's parts: immutable, no unknown fields."""
+    """Base of the spec's parts: immutable, no unknown fields, no number that JSON has not."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _check_word(value: str) -> str:
+    if not value.isprintable() or not 0 < len(value) <= MAX_NAME:
+        raise ValueError(f"a name has from 1 to {MAX_NAME} printable characters")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_check_word)]
 
 
 class StepDecay(Frozen):
@@ -137,8 +148,8 @@ class Recipe(Frozen):
 
 
 def _parse_signals(value: object) -> object:
-    if not isinstance(value, list | tuple):
-        return value
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        return value  # which pydantic refuses
     try:
         return check_signals(value)
     except UsageError as error:
@@ -212,7 +223,10 @@ class CurriculumSpec(Frozen):
         "has of its own: seed and number of examples of an epoch."
     )
     source: dict[str, Any] = Field(description="Where the scores came from.")
-    snapshot: str = Field(description="Digest of the scores, in hexadecimal; they are stored.")
+    snapshot: str = Field(
+        pattern="^([0-9a-f]{2})+$",
+        description="Digest of the scores, in hexadecimal; they are stored.",
+    )
 
     @property
     def digest(self) -> str:
@@ -224,7 +238,7 @@ class EnsembleSpec(Frozen):
     """One frozen recipe; the runs of an ensemble differ in nothing but their seed."""
 
     version: Literal[1] = 1
-    dataset: str
+    dataset: Name
     examples: PositiveInt | None = Field(
         default=None, description="At most this many examples of each split, chosen once."
     )
@@ -239,7 +253,7 @@ class EnsembleSpec(Frozen):
         exclude_if=lambda split: split is None,
         description="What each run holds out: 90:10, parts:4, part:1/4; None for nothing.",
     )
-    arch: str
+    arch: Name
     recipe: Recipe
     curriculum: CurriculumSpec | None = Field(
         default=None, exclude_if=lambda curriculum: curriculum is None

@@ -2,6 +2,7 @@
 
 import sys
 
+import psycopg
 import pytest
 from pydantic import SecretStr
 
@@ -93,6 +94,18 @@ def test_an_unreachable_database_is_named_without_its_password(
     assert error.count("\n") == 1, error
     assert "host 127.0.0.1, port 9, database things" in error
     assert "hush" not in error
+
+
+def test_a_full_disk_of_the_database_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise psycopg.errors.DiskFull("could not extend file: No space left on device")
+
+    monkeypatch.setattr(sys.modules["tracker.cli.main"], "app", full)
+    code, _, error = run(("status",), capsys)
+    assert code == 1
+    assert "No space left on device (the database's disk is full: make room" in error
 
 
 def test_the_databases_address_hides_the_password(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import redis
 from kombu.connection import Connection as BrokerConnection
 from sqlalchemy import create_engine
 
+from tests.acceptance.conftest import descendants
 from tracker.embedded import EmbeddedServers
 from tracker.errors import ServerError
 
@@ -138,6 +140,130 @@ def test_only_owner_only_sockets(embedded: EmbeddedServers, home: Path) -> None:
         assert (home / name).stat().st_mode & 0o777 == 0o700
     for name in (".s.PGSQL.5432", "valkey.sock"):
         assert (home / "run" / name).stat().st_mode & 0o777 == 0o700
+
+
+def listening_sockets() -> dict[str, int]:
+    """Inodes of all listening sockets on TCP, and the user of each."""
+    found = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A":
+                found[fields[9]] = int(fields[7])
+    return found
+
+
+def sockets_of(pid: int) -> set[str]:
+    """Inodes of a process's sockets."""
+    found = set()
+    for file in Path("/proc", str(pid), "fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            link = os.readlink(file)
+            if link.startswith("socket:["):
+                found.add(link[8:-1])
+    return found
+
+
+def test_nothing_listens_on_tcp(embedded: EmbeddedServers) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        assert str(os.fstat(own.fileno()).st_ino) in listening_sockets()
+        assert sockets_of(os.getpid()) & listening_sockets().keys()
+    listening = listening_sockets()
+    for pid in pids(embedded):
+        for process in (pid, *descendants(pid)):
+            with suppress(PermissionError, FileNotFoundError):  # a container's root may not look
+                assert not sockets_of(process) & listening.keys()
+        user = os.stat(f"/proc/{pid}").st_uid
+        if user != os.geteuid():
+            assert user not in listening.values()
+
+
+def test_killed_clients_take_nothing_along(embedded: EmbeddedServers, home: Path) -> None:
+    leave_a_mark(embedded)
+    before = pids(embedded)
+    addresses = embedded.addresses
+    code = """
+import sys, psycopg, redis
+from pathlib import Path
+from tracker.embedded import EmbeddedServers
+assert EmbeddedServers(Path(sys.argv[1])).ensure_running() == []
+database = psycopg.connect(sys.argv[2])
+database.execute("DELETE FROM mark")
+broker = redis.Redis.from_url(sys.argv[3])
+broker.ping()
+print("in the middle", flush=True)
+broker.blpop("nothing")
+"""
+    command = [sys.executable, "-c", code, str(home)]
+    command += [addresses.database_url.replace("+psycopg", ""), addresses.redis_url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == b"in the middle\n"
+        os.killpg(client.pid, signal.SIGKILL)
+    assert embedded.ensure_running() == []
+    assert pids(embedded) == before
+    assert marks(embedded) == (42, "42")
+
+
+def test_killed_starter_leaves_servers_that_run(folder: Path) -> None:
+    with stopped_afterwards(folder) as servers:
+        command = [sys.executable, "-c", START + "input()", str(folder)]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True) as starter:
+            assert starter.stdout is not None
+            assert starter.stdout.readline().split() == [name.encode() for name in BOTH]
+            os.killpg(starter.pid, signal.SIGKILL)
+        assert servers.ensure_running() == []
+        assert sql(servers, "SELECT 1") == 1
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Callable[[int], None]]:
+    """A disk of its own at `folder`; what it yields changes its size to so many megabytes."""
+
+    def resize(megabytes: int, *more: str) -> None:
+        options = ",".join([f"size={megabytes}m", "mode=711", *more])
+        command = ["mount", "-t", "tmpfs", "-o", options, "tracker-test", folder]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+
+    resize(16)
+    try:
+        yield lambda megabytes: resize(megabytes, "remount")
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk: Path) -> None:
+    with (disk / "filler").open("ab", buffering=0) as filler, suppress(OSError):
+        while filler.write(bytes(4096)):
+            pass
+
+
+@needs_root
+def test_a_full_disk_is_said_and_loses_nothing(folder: Path) -> None:
+    disk = folder / "disk"
+    disk.mkdir()
+    folder.chmod(0o711)
+    with small_disk(disk) as resize, stopped_afterwards(disk / "home") as servers:
+        with pytest.raises(ServerError, match=r"could not make a database in .*No space left"):
+            servers.ensure_running()
+        assert not list((disk / "home").glob("postgres*/*")), "nothing half made is left"
+        resize(100)
+        assert servers.ensure_running() == BOTH
+        leave_a_mark(servers)
+        fill(disk)
+        with pytest.raises(psycopg.OperationalError, match="No space left"):
+            sql(servers, "CREATE TABLE more AS SELECT generate_series(1, 1000000)")
+        servers.stop()
+        fill(disk)
+        with pytest.raises(ServerError, match=r"No space left on device.*; make room") as refused:
+            servers.ensure_running()
+        assert "\n" not in str(refused.value)
+        (disk / "filler").unlink()
+        assert servers.ensure_running()
+        assert marks(servers) == (42, "42")
 
 
 def test_settings_are_in_force(embedded: EmbeddedServers) -> None:

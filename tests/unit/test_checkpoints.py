@@ -96,6 +96,59 @@ def test_what_was_not_finished_is_none_of_them(tmp_path: Path) -> None:
     assert folder.runs() == [RUN]
 
 
+def test_no_link_leads_out_of_the_folder(tmp_path: Path) -> None:
+    """Others may write into a shared folder, and each file of it is opened, moved or removed."""
+    outside = tmp_path / "outside"
+    (outside / "folder").mkdir(parents=True)
+    secret = outside / "00000001.checkpoint"
+    secret.write_bytes(b"someone's")
+    folder = CheckpointFolder(str(tmp_path / "root"))
+    place = tmp_path / "root" / str(RUN)
+    place.mkdir(parents=True)
+
+    def planted(name: str, target: Path) -> Path:
+        link = place / name
+        link.symlink_to(target)
+        return link
+
+    planted("00000001.checkpoint", secret)
+    with pytest.raises(OSError, match="is a link"):
+        folder.read(RUN, "00000001.checkpoint")
+    planted("00000002.checkpoint.unfinished", secret)
+    with pytest.raises(OSError, match="is a link"):
+        folder.write(RUN, 2, b"ours")
+    planted("00000003.checkpoint", outside / "folder")
+    with pytest.raises(OSError, match="is a link"):
+        folder.write(RUN, 3, b"ours")
+    folder.delete(RUN)
+    assert not place.exists()
+    place.symlink_to(outside)
+    for act in (
+        lambda: folder.read(RUN, "00000001.checkpoint"),
+        lambda: folder.write(RUN, 4, b"ours"),
+        lambda: folder.delete(RUN),
+    ):
+        with pytest.raises(OSError, match="is a link"):
+            act()
+    assert secret.read_bytes() == b"someone's"
+    assert sorted(path.name for path in outside.rglob("*")) == ["00000001.checkpoint", "folder"]
+
+
+def test_a_folder_that_is_a_link_itself_is_the_users_choice(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    folder = CheckpointFolder(str(tmp_path / "link"))
+    folder.write(RUN, 1, b"ours")
+    assert folder.read(RUN, "00000001.checkpoint") == b"ours"
+    assert (tmp_path / "disk" / str(RUN) / "00000001.checkpoint").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "00000001.checkpoint/..", "1.checkpoint"])
+def test_names_of_something_else_are_not_read(folder: CheckpointFolder, name: str) -> None:
+    with pytest.raises(ValueError, match="is no name of a checkpoint"):
+        folder.read(RUN, name)
+
+
 def test_addresses_that_lead_nowhere() -> None:
     with pytest.raises(UsageError, match=r"TRACKER_CHECKPOINT_URL: Protocol not known: nowhere"):
         CheckpointFolder("nowhere://bucket/folder")

@@ -223,6 +223,50 @@ def test_a_changed_pickle_is_never_read(tmp_path, monkeypatch, no_network) -> No
         assert not Path(tmp_path, "sprung").exists()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_hostile_archive_is_not_unpacked(name, tmp_path, monkeypatch, no_network) -> None:
+    """Members that lead elsewhere, links, pickles: all archives in the data folder are such."""
+
+    class Trap:
+        def __reduce__(self):
+            return (Path(tmp_path, "sprung").touch, ())
+
+    folder = tmp_path / "up" / "data"
+    link = tarfile.TarInfo("cifar-10-batches-py")
+    link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path)
+    buffer = io.BytesIO(tar({"../../sprung": b"", "/tmp/sprung-by-tracker": b""}))
+    with tarfile.open(fileobj=buffer) as archive:
+        members = [(member, archive.extractfile(member).read()) for member in archive]
+    hostile = io.BytesIO()
+    with tarfile.open(fileobj=hostile, mode="w:gz") as archive:
+        archive.addfile(link)
+        for member, data in members:
+            archive.addfile(member, io.BytesIO(data))
+        trap = pickle.dumps(Trap())
+        member = tarfile.TarInfo("cifar-10-batches-py/data_batch_1")
+        member.size = len(trap)
+        archive.addfile(member, io.BytesIO(trap))
+    write(folder, dict.fromkeys(TORCHVISION_SETS[name].archives, hostile.getvalue()))
+    before = in_folder(tmp_path)
+    with pytest.raises(DatasetUnavailableError, match=f"'{name}'"):
+        load_dataset(name, folder=folder)
+    assert in_folder(tmp_path) == before
+    assert not Path("/tmp/sprung-by-tracker").exists()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"\0", b"\0\0\x08\x03" + b"\x7f\xff\xff\xff" * 3, b"\0\0\x99\x01\0\0\0\x01x",
+     b"\0\0\x0e\xff" + b"\xff" * 40, b"\0\0\x08\x03" + b"\0" * 12],
+)  # fmt: skip
+def test_a_hostile_header_is_not_believed(head, tmp_path, monkeypatch, no_network) -> None:
+    files, _ = make_idx("mnist", monkeypatch)
+    path = next(iter(files))
+    write(tmp_path, {**files, path: head})
+    with pytest.raises(DatasetUnavailableError, match="'mnist': damaged files in"):
+        load_dataset("mnist", folder=tmp_path)
+
+
 def test_age_of_cifars_pickles_is_no_warning(tmp_path, monkeypatch) -> None:
     def load(*args, **kwargs):
         warnings.warn("dtype(): align should be passed as Python or NumPy boolean", stacklevel=2)

@@ -85,12 +85,14 @@ def refused_soon(file: Path, content: bytes | None, form: str, message: str) -> 
 
 def test_an_archive_of_zeros_is_measured_before_it_is_read(tmp_path: Path) -> None:
     file = tmp_path / "a.npz"
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("correct.npy", "w") as member:
-            header = {"descr": "|b1", "fortran_order": False, "shape": (1, 60_000_000, 1)}
-            np.lib.format.write_array_header_1_0(member, header)
-            for _ in range(60):
-                member.write(bytes(1_000_000))
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("correct.npy", "w") as member,
+    ):
+        header = {"descr": "|b1", "fortran_order": False, "shape": (1, 60_000_000, 1)}
+        np.lib.format.write_array_header_1_0(member, header)
+        for _ in range(60):
+            member.write(bytes(1_000_000))
     assert file.stat().st_size < 1_000_000
     refused_soon(file, None, "npz", "has 60,000,000 examples: at most 50,000,000")
 

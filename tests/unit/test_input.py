@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tracker.ensembles import check_name
 from tracker.errors import TrackerError, UsageError
 from tracker.messages import LARGEST_ID, MessageError, read_train_run
-from tracker.specs import EnsembleSpec, Span
+from tracker.specs import MAX_EVALUATIONS, MAX_STEPS, EnsembleSpec, Schedule, Span
 from workers.transport import EnvelopeError, check_envelope
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +48,10 @@ BUILT_OF_CONSTANTS = {
 """What may stand in an f-string of SQL: file and expression."""
 
 
+JOINED_CONSTANTS: set[tuple[str, str]] = set()
+"""SQL that is put together by anything else than an f-string: file and expression."""
+
+
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
@@ -56,8 +61,16 @@ def name_of(function: ast.expr) -> str:
 
 
 def sql_texts(module: ast.Module) -> Iterator[ast.JoinedStr]:
-    """F-strings that are SQL: by their words, or because a function that takes SQL takes them."""
+    """F-strings that are SQL: by their words, or because a function that takes SQL takes them.
+
+    Not those of errors: a message may say which SQL helps.
+    """
+    messages = {
+        text for node in ast.walk(module) if isinstance(node, ast.Raise) for text in ast.walk(node)
+    }
     for node in ast.walk(module):
+        if node in messages:
+            continue
         if isinstance(node, ast.Call) and name_of(node.func) in CALLS:
             # A statement of SQLAlchemy's own is no text, whatever values it has.
             for argument in node.args[:1]:
@@ -102,6 +115,36 @@ def test_sql_is_neither_added_up_nor_formatted() -> None:
                         # A string's own format would make no sense of these.
                         inserted = map(ast.unparse, argument.args)
                         assert all(NAMED.match(one) for one in inserted), (path, ast.unparse(node))
+
+
+def is_sql(node: ast.expr) -> bool:
+    """Whether a constant text looks like SQL."""
+    return (
+        isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and bool(KEYWORDS.search(node.value))
+    )
+
+
+def test_sql_is_not_put_together_before_it_is_asked_either() -> None:
+    """By `+`, `%`, `format`, `replace` or `join`, into whatever variable."""
+    found = set()
+    for path in FILES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod):
+                pieces = [node.left, node.right]
+                if any(map(is_sql, pieces)) and not all(
+                    isinstance(piece, ast.Constant) for piece in pieces
+                ):
+                    found.add((str(path.relative_to(ROOT)), ast.unparse(node)))
+            elif (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in ("format", "replace", "join", "format_map", "substitute")
+                and is_sql(node.func.value)
+            ):
+                found.add((str(path.relative_to(ROOT)), ast.unparse(node)))
+    assert found == JOINED_CONSTANTS
 
 
 def imports(module: ast.Module) -> set[str]:
@@ -208,6 +251,55 @@ def test_an_envelope_with_a_wrong_part_is_refused(data: st.DataObject) -> None:
 def test_a_stored_spec_that_is_none_is_refused(stored: dict[str, object]) -> None:
     with pytest.raises((ValueError, TrackerError)):
         EnsembleSpec.model_validate(stored)
+
+
+WHOLE_SPEC: dict[str, object] = {
+    "version": 1, "dataset": "mnist5k", "examples": 50, "label_noise": "noise0.4", "arch": "mlp",
+    "split": "90:10", "probe": {"every": 2, "votes": True},
+    "recipe": {
+        "length": "3epochs", "batch_size": 10, "optimizer": "sgd", "lr": 0.1, "momentum": 0.9,
+        "weight_decay": 0.0, "decay": {"divisor": 10.0, "at": ["1epoch", "5steps"], "every": None},
+    },
+    "curriculum": {"parameters": {}, "source": {}, "snapshot": "00"},
+    "recording": {"every": "1epoch", "initial": True, "signals": ["loss"], "outputs": False},
+}  # fmt: skip
+
+HOSTILE_LEAVES = JSON | st.sampled_from(
+    ["9" * 300 + "epochs", "1steps", "noise1e400", "parts:0", "99:1:2", "\0", "\udcff", 2**70, -1,
+     float("inf"), float("nan"), 1e308, "-1epoch", "٣epochs", "../..", "'; DROP TABLE run"]
+)  # fmt: skip
+
+
+def places(part: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every value of a nested object, by the object that has it and its key."""
+    for key, value in part.items():
+        if key not in ("parameters", "source"):  # made by ourselves, of checked options
+            yield part, key
+        if isinstance(value, dict):
+            yield from places(value)
+
+
+@given(st.data())
+def test_a_spec_with_anything_in_it_is_read_or_refused(data: st.DataObject) -> None:
+    """And what is read can be stored, named, told from another, and laid out in steps."""
+    changed = json.loads(json.dumps(WHOLE_SPEC))
+    for _ in range(data.draw(st.integers(0, 3))):
+        part, key = data.draw(st.sampled_from(list(places(changed))))
+        part[key] = data.draw(HOSTILE_LEAVES)
+    try:
+        spec = EnsembleSpec.model_validate(changed)
+    except ValueError:
+        return
+    stored = json.dumps(spec.model_dump(mode="json"), allow_nan=False)
+    assert EnsembleSpec.model_validate_json(stored) == spec
+    assert len(spec.digest) == 64
+    assert isinstance(spec.dataset_name, str)
+    try:
+        schedule = Schedule.of(spec, 4000)
+    except UsageError:
+        return
+    assert schedule.evaluations <= MAX_EVALUATIONS + 1
+    assert schedule.total_steps <= MAX_STEPS
 
 
 @given(st.text())

@@ -33,6 +33,12 @@ from tracker.cli.output import complain
 from tracker.errors import TrackerError, UsageError
 from tracker.masking import without_secrets
 
+NEXT_STEPS = {
+    "42501": "TRACKER_DATABASE_URL names a role without this right: `tracker db roles` lists them",
+    "53100": "the database's disk is full: make room on it, nothing of this command was kept",
+}
+"""What to do about an error of the database, by its SQLSTATE."""
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -144,9 +150,8 @@ def _in_one_line(message: str) -> str:
 
 def _next_step(error: Exception) -> str:
     """What to do about an error that the code did not expect."""
-    if getattr(getattr(error, "orig", error), "sqlstate", None) == "42501":
-        return "TRACKER_DATABASE_URL names a role without this right: `tracker db roles` lists them"
-    return "`tracker --debug ...` shows where"
+    state = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return NEXT_STEPS.get(str(state), "`tracker --debug ...` shows where")
 
 
 def _given(error: Exception) -> str:

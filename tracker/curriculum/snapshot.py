@@ -21,7 +21,7 @@ from tracker.curriculum.plan import Examples
 from tracker.curriculum.source import Source
 from tracker.datasets.identity import examples_of, split_fingerprint
 from tracker.errors import DatasetMismatchError, UsageError
-from tracker.files import whole_file
+from tracker.files import SHOWN, whole_file
 from tracker.imports.npz_archive import DAMAGE
 
 FORMAT = "tracker curriculum"
@@ -118,8 +118,9 @@ def _load(path: str | Path) -> Arrays:
             return {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
         raise UsageError(f"no file {path}") from None
-    except (OSError, TypeError, *DAMAGE) as error:
-        raise UsageError(f"{path} is no snapshot of a curriculum: {error}") from None
+    except (OSError, TypeError, MemoryError, *DAMAGE) as error:
+        reason = str(error)[:SHOWN] or "it claims more than there is memory"
+        raise UsageError(f"{path} is no snapshot of a curriculum: {reason}") from None
 
 
 def _check(path: str | Path, dataset: Sized, source: Source, arrays: Arrays) -> None:

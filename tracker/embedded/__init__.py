@@ -7,6 +7,7 @@ belong to one folder (`TRACKER_HOME`). Any number of processes may start them at
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from errno import ENOSPC
 from pathlib import Path
 
 from tracker.embedded.account import Account, server_account
@@ -129,7 +130,10 @@ class EmbeddedServers:
             yield
         except OSError as error:
             where = error.filename or self._home.folder
+            step = "set TRACKER_HOME to a folder that you can write to"
+            if error.errno == ENOSPC:
+                step = "make room there, or set TRACKER_HOME to a larger disk"
             raise ServerError(
                 f"the servers' folder {self._home.folder} cannot be used: {error.strerror or error}"
-                f" ({where}); set TRACKER_HOME to a folder that you can write to"
+                f" ({where}); {step}"
             ) from error
