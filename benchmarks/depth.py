@@ -59,9 +59,9 @@ PLANS = (
     plan("digits", "small-st-vgg", 12, 80, *ADAM),
     plan("digits", "resnet18", 6, 18, "--examples", "300", *RESNET_SGD),
     plan("digits", "mlp", 6, 40, "--examples", "400", *SGD),
-    plan("mnist5k", "small-st-vgg", 6, 25, "--examples", "1000", *ADAM),
-    plan("mnist5k", "mlp", 6, 40, "--examples", "400", *SGD),
-    plan("mnist5k", "resnet18", 5, 8, "--examples", "300", *RESNET_SGD),
+    plan("mnist5k", "small-st-vgg", 4, 25, "--examples", "1000", *ADAM),
+    plan("mnist5k", "mlp", 3, 40, "--examples", "400", *SGD),
+    plan("mnist5k", "resnet18", 4, 6, "--examples", "200", *RESNET_SGD),
 )
 
 HEAD = [

@@ -9,7 +9,9 @@ found are compared. On a GPU also the share of what its matrix products can do a
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in our workers: nobody waits spinning
 
@@ -89,14 +91,27 @@ def rivals() -> dict[str, Search]:
     return found
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What one search was seen to do."""
+
+    rates: Figure
+    """Distances per second."""
+    processor: float
+    """Least processor time of all threads for a distance, in seconds: others disturb it less."""
+    peak: int
+    """Bytes of memory beyond rows and queries."""
+
+
 def measure(
     searches: Mapping[str, Search], size: int, width: int, repeats: int
-) -> tuple[dict[str, Figure], dict[str, int]]:
-    """Distances per second and peak memory in bytes of each; raises if neighbours differ."""
+) -> dict[str, Measured]:
+    """Each search, in turns; raises if neighbours differ."""
     rows = torch.randn(size, width, generator=torch.Generator().manual_seed(size + width))
     queries = rows[: queries_of(size, width)].clone()
     distances = len(queries) * size
-    values: dict[str, list[float]] = {name: [] for name in searches}
+    rates: dict[str, list[float]] = {name: [] for name in searches}
+    processor: dict[str, list[float]] = {name: [] for name in searches}
     answers, peaks = {}, {}
     for name, search in searches.items():  # a warm-up
         with OwnPeak() as memory:
@@ -108,10 +123,14 @@ def measure(
             raise SystemExit(f"{name} finds other neighbours: {same:.2f} of {NEIGHBOURS} the same")
     for _ in range(repeats):
         for name, search in searches.items():
-            values[name].append(
-                distances / seconds_of(lambda search=search: search(queries, rows))[0]
-            )  # type: ignore[misc]
-    return {name: Figure.of(told) for name, told in values.items()}, peaks
+            used = time.process_time()
+            seconds, _found = seconds_of(lambda search=search: search(queries, rows))  # type: ignore[misc]
+            processor[name].append((time.process_time() - used) / distances)
+            rates[name].append(distances / seconds)
+    return {
+        name: Measured(Figure.of(rates[name]), min(processor[name]), peaks[name])
+        for name in searches
+    }
 
 
 def rate(figure: Figure) -> str:
@@ -119,24 +138,29 @@ def rate(figure: Figure) -> str:
     return f"{figure.median / 1e6:,.1f} ({figure.low / 1e6:,.1f} - {figure.high / 1e6:,.1f})"
 
 
-def compare(repeats: int, sizes: tuple[int, ...], widths: tuple[int, ...]) -> None:
+def compare(repeats: int, sizes: Sequence[int], widths: Sequence[int]) -> None:
     """Print the table of all sizes and widths."""
     searches = rivals()
     lines = []
     for size in sizes:
         for width in widths:
-            figures, peaks = measure(searches, size, width, repeats)
-            own = figures["tracker"].median
+            found = measure(searches, size, width, repeats)
+            own = found["tracker"].rates.median
             line = [f"{size:,} x {width:,}", f"{queries_of(size, width):,}"]
-            line += [rate(figure) for figure in figures.values()]
-            line += [f"{own / figures[name].median:.2f}x" for name in searches if name != "tracker"]
-            line += [f"{own * 2 * width / 1e9:,.0f}"]
-            line += [" / ".join(f"{peaks[name] / 2**20:,.0f}" for name in searches)]
+            line += [rate(told.rates) for told in found.values()]
+            line += [
+                f"{own / told.rates.median:.2f}x"
+                for name, told in found.items()
+                if name != "tracker"
+            ]
+            line += [" / ".join(f"{told.processor * 1e9:,.2f}" for told in found.values())]
+            line += [f"{2 * own * width / 1e9:,.0f}"]
+            line += [" / ".join(f"{told.peak / 2**20:,.0f}" for told in found.values())]
             lines.append(line)
             print(f"measured {line[0]}", file=sys.stderr, flush=True)
     head = ["database", "queries", *searches]
     head += [f"ahead of {name}" for name in searches if name != "tracker"]
-    head += ["GFLOP/s", f"peak MiB ({' / '.join(searches)})"]
+    head += ["processor ns a distance", "GFLOP/s", "peak MiB"]
     print(table(head, lines))
 
 
@@ -231,6 +255,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m benchmarks.probes")
     parser.add_argument("--repeats", type=int, default=3, help="of each search after a warm-up")
     parser.add_argument("--quick", action="store_true", help="5,000 rows of 64 and 512 numbers")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="rows")
+    parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS, help="numbers in a row")
     chosen = parser.parse_args()
     torch.set_num_threads(JOBS)
     names = ("torch", "numpy", "scikit-learn", "faiss-cpu")
@@ -243,9 +269,10 @@ def main() -> None:
         f"Millions of distances per second, k = {NEIGHBOURS}, float32, median of "
         f"{chosen.repeats} (smallest - largest), in turns, after a warm-up. Normally distributed "
         "rows; the first of them are the queries, as many as the column says: queries answered per "
-        "second are the figure over the rows. Peak memory is beyond rows and queries.\n"
+        "second are the figure over the rows. Processor time is of all threads, the least of the "
+        "repeats; peak memory is beyond rows and queries; both in the same order.\n"
     )
-    sizes, widths = (SIZES[:1], WIDTHS[:2]) if chosen.quick else (SIZES, WIDTHS)
+    sizes, widths = (SIZES[:1], WIDTHS[:2]) if chosen.quick else (chosen.sizes, chosen.widths)
     compare(chosen.repeats, sizes, widths)
     cuda = torch.cuda.is_available()
     agreement(torch.device("cuda" if cuda else "cpu"))
