@@ -1,9 +1,11 @@
 """The command line in this process: a command takes milliseconds, without Python's own start."""
 
 import io
+import logging
 import sys
-from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import pytest
 
@@ -12,6 +14,11 @@ from tracker.cli import main
 
 def typed(line: Sequence[str]) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command, in this process."""
+    with logging_restored():
+        return _typed(line)
+
+
+def _typed(line: Sequence[str]) -> tuple[int, str, str]:
     out, error = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(error):
         patch.setenv("TRACKER_DEBUG", "")  # --debug sets it for good
@@ -22,3 +29,24 @@ def typed(line: Sequence[str]) -> tuple[int, str, str]:
     out.flush()
     assert isinstance(ended.value.code, int)
     return ended.value.code, out.buffer.getvalue().decode(), error.getvalue()  # type: ignore[attr-defined]
+
+
+@contextmanager
+def logging_restored() -> Iterator[None]:
+    """Undo what a command does to this process's log (`tracker.logs.configure`)."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    hooks = sys.excepthook, threading.excepthook
+    levels = {name: logging.getLogger(name).level for name in ("tracker", "workers")}
+    try:
+        yield
+    finally:
+        for handler in root.handlers:
+            if handler not in handlers:
+                handler.close()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for name, own in levels.items():
+            logging.getLogger(name).setLevel(own)
+        sys.excepthook, threading.excepthook = hooks
+        logging.captureWarnings(False)

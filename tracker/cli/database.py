@@ -4,18 +4,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL
 
 from tracker.cli import roles
 from tracker.cli.output import out
-from tracker.cli.session import open_engine, open_reader
+from tracker.cli.session import open_engine, open_reader, unchecked
 from tracker.db.client import client_address
-from tracker.db.engine import SESSION_OPTIONS, database_url, reader_url, unchecked_engine
+from tracker.db.engine import SESSION_OPTIONS, database_url, reader_url
 from tracker.db.migrate import HEAD, current_revision, ensure_current
 from tracker.db.migrate import upgrade as migrate
 from tracker.db.roles import DEFAULT_PREFIX, find_roles, make_roles
@@ -73,20 +71,10 @@ def _reader(settings: Settings) -> URL:
     return database_url(settings).set(username=found.reader)
 
 
-@contextmanager
-def _unchecked() -> Iterator[Engine]:
-    """The database at whatever revision it is, for one command."""
-    engine = unchecked_engine(get_settings())
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
 @app.command()
 def upgrade() -> None:
     """Bring the database to the revision that this version of tracker needs."""
-    with _unchecked() as engine:
+    with unchecked() as engine:
         before = current_revision(engine)
         if before == HEAD:
             out.print(f"already at revision {HEAD}")
@@ -100,7 +88,7 @@ def upgrade() -> None:
 @app.command()
 def check() -> None:
     """Check that the database answers and is at the right revision."""
-    with _unchecked() as engine:
+    with unchecked() as engine:
         ensure_current(engine, migrate=False)
         with engine.connect() as connection:
             version = connection.exec_driver_sql("SHOW server_version").scalar()

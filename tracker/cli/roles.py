@@ -9,8 +9,8 @@ import typer
 from sqlalchemy import URL
 
 from tracker.cli.output import note, out
-from tracker.cli.session import open_engine
-from tracker.db.engine import database_url, unchecked_engine
+from tracker.cli.session import open_engine, unchecked
+from tracker.db.engine import database_url
 from tracker.db.migrate import HEAD, current_revision, ensure_current
 from tracker.db.roles import DEFAULT_PREFIX, KINDS, Roles, check_prefix, make_roles
 from tracker.errors import UsageError
@@ -50,16 +50,19 @@ def roles(
     """
     check_prefix(prefix)
     settings = get_settings()
-    embedded = settings.database_url is None
-    # A database of one's own may still be empty, or at the revision before: the owner migrates it.
-    engine = open_engine(settings) if embedded else unchecked_engine(settings)
-    revision = HEAD if embedded else current_revision(engine)
-    if revision is not None and revision > HEAD:
-        ensure_current(engine, migrate=False)
-    # The embedded server's sockets are its owner's alone, and ask for no password.
-    passwords = {} if embedded else _passwords(password_stdin)
-    with engine.begin() as connection:
-        made, new = make_roles(connection, prefix, passwords)
+    if settings.database_url is None:
+        # The embedded server's sockets are its owner's alone, and ask for no password.
+        with open_engine(settings).begin() as connection:
+            _tell(settings, *make_roles(connection, prefix, {}), {})
+        return
+    # It may still be empty, or at the revision before: the owner migrates it.
+    with unchecked() as engine:
+        revision = current_revision(engine)
+        if revision is not None and revision > HEAD:
+            ensure_current(engine, migrate=False)
+        passwords = _passwords(password_stdin)
+        with engine.begin() as connection:
+            made, new = make_roles(connection, prefix, passwords)
     _tell(settings, made, new, passwords)
     if revision != HEAD:
         note(f"next: `tracker db upgrade` as {made.owner} brings the database up to date")

@@ -1,9 +1,13 @@
 """Opening the database for a command, and saying what had to be started for it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Engine
 
 from tracker.cli.output import note
 from tracker.db import get_engine, get_reader_engine
+from tracker.db.engine import unchecked_engine
 from tracker.embedded import EmbeddedServers
 from tracker.settings import Settings, get_settings
 
@@ -31,3 +35,13 @@ def open_reader(settings: Settings | None = None) -> Engine:
     if settings.reader_database_url is None:
         return open_engine(settings)
     return get_reader_engine(settings)
+
+
+@contextmanager
+def unchecked() -> Iterator[Engine]:
+    """The database at whatever revision it is, for one command."""
+    engine = unchecked_engine(get_settings())
+    try:
+        yield engine
+    finally:
+        engine.dispose()

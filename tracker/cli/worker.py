@@ -52,9 +52,11 @@ def worker(
     settings = get_settings()
     if log_json is not None:
         settings = settings.model_copy(update={"log_json": log_json})
-    configure(settings.log_json)
+    if settings.log_json == STANDARD_ERROR:
+        configure(STANDARD_ERROR)  # what is wrong with the rest is told in the same way
     devices = _devices(gpus)
     engine = _check_servers(settings)
+    configure(settings.log_json)
     names = ", ".join("the CPU" if device is None else f"GPU {device}" for device in devices)
     note(f"working on {names}; Ctrl-C stops")
     _supervise(engine, lambda: [_start(settings, device, once) for device in devices])
