@@ -51,6 +51,11 @@ class ReplayError(TrackerError):
     """A repeated evaluation disagrees with what is already recorded."""
 
 
+def printable(text: str) -> str:
+    """`text` in one line, without anything that would steer a terminal or cannot be encoded."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def choice_error(what: str, value: object, choices: Iterable[object]) -> UsageError:
     """`UsageError` for a value that is none of `choices`, listing them."""
     return UsageError(f"unknown {what} {value!r}: choose one of {', '.join(map(str, choices))}")

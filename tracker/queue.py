@@ -1,5 +1,6 @@
 """The message queue: one message wakes a worker for one run; Postgres decides the rest."""
 
+import ssl
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -84,7 +85,15 @@ def make_celery(settings: Settings) -> Celery:
         broker_transport_options={"socket_connect_timeout": 5},
         task_publish_retry_policy=_RETRY,
     )
+    if _must_verify(settings):
+        # kombu's own default would take any certificate. What the address says goes before this.
+        app.conf.broker_use_ssl = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
     return app
+
+
+def _must_verify(settings: Settings) -> bool:
+    url = urlsplit(broker_url(settings))
+    return url.scheme == "rediss" and "ssl_cert_reqs" not in url.query
 
 
 def check_broker(app: Celery, settings: Settings) -> None:

@@ -155,6 +155,11 @@ def test_examples_have_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     refused_soon(tmp_path / "a.parquet", None, "parquet", "it has over 10 examples")
 
 
+def test_a_name_in_a_pickle_breaks_no_line(tmp_path: Path) -> None:
+    content = b"\x80\x04\x8c\x03a\nb\x8c\x04c\x1b[2\x93."
+    refused_soon(tmp_path / "a.pkl", content, "forgetting", r"asks for a\\nb.c\\x1b\[2;")
+
+
 def test_a_reason_repeats_no_whole_file() -> None:
     why = str(refuse("a" * 5000, f"line 3 {'x' * 100_000} is no number"))
     assert "line 3 xxx" in why

@@ -30,7 +30,7 @@ from tracker.cli import (
     worker,
 )
 from tracker.cli.output import complain
-from tracker.errors import TrackerError, UsageError
+from tracker.errors import TrackerError, UsageError, printable
 from tracker.masking import without_secrets
 
 NEXT_STEPS = {
@@ -144,8 +144,7 @@ def _report(error: Exception, code: int) -> int:
 
 def _in_one_line(message: str) -> str:
     """A message without line breaks, nor anything else that would steer a terminal."""
-    line = " ".join(without_secrets(message).split())
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return printable(" ".join(without_secrets(message).split()))
 
 
 def _next_step(error: Exception) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from tracker.errors import UsageError
+from tracker.errors import UsageError, printable
 from tracker.outcomes.held_out import TRAIN
 
 UNKNOWN = -1
@@ -144,7 +144,7 @@ def refuse(what: str, why: str) -> UsageError:
     """
     if len(why) > LONGEST:
         why = f"{why[: LONGEST * 3 // 4]} ... {why[-LONGEST // 4 :]}"
-    return UsageError(f"cannot import {what[:LONGEST]}: {why}")
+    return UsageError(printable(f"cannot import {what[:LONGEST]}: {why}"))
 
 
 def first(wrong: NDArray[np.bool_]) -> tuple[int, ...]:
