@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import Engine
 
 from benchmarks import tables
 from benchmarks.asking import Asked, agree, ask, ask_forms
@@ -15,10 +16,11 @@ from benchmarks.duck import Duck, Loaded
 from benchmarks.mlflow_store import Logged, log_sample
 from benchmarks.ours import Ours, Written
 from benchmarks.progress import say
-from benchmarks.queries import QUERIES, Query, parameters, suited
+from benchmarks.queries import QUERIES, SECOND_QUERIES, Query, parameters, suited
+from benchmarks.queries.query import OTHER
 from benchmarks.rows import Copied, Rows, Session
 from benchmarks.servers import Server
-from benchmarks.timing import Missing, Unanswered
+from benchmarks.timing import Figure, Missing, Unanswered
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class Comparison:
     mlflow: Logged | Missing
     asked: dict[str, tuple[Asked, Asked, Asked]] = field(default_factory=dict)
     """For each query: tracker, rows, DuckDB."""
+    analysis: float = float("nan")
+    """Seconds to compute ensemble agreement of the second ensemble."""
+    compared: Figure | None = None
+    """Seconds of what `tracker compare` asks of the two."""
     deletion: float = float("nan")
     """Seconds that it took to delete the ensemble, its space given back."""
 
@@ -71,7 +77,8 @@ def compare(server: Server, content: Content, effort: Effort) -> Comparison:
         If two engines answer differently.
     """
     with ExitStack() as stack:
-        ours = Ours(stack.enter_context(server.tracker_database()), content)
+        engine = stack.enter_context(server.tracker_database())
+        ours = Ours(engine, content)
         rows = Rows(stack.enter_context(server.database()), content, effort.timeout)
         duck = stack.enter_context(duck_file(effort.folder, content))
         say("    writing: tracker, rows, DuckDB, MLflow")
@@ -83,9 +90,26 @@ def compare(server: Server, content: Content, effort: Effort) -> Comparison:
         for query in (suited(query, content.classes) for query in QUERIES.values()):
             found.asked[query.name] = ask_all(query, ours, session, duck, fields, effort, content)
             tell(query, found.asked[query.name])
+        _ask_of_two(found, engine, ours, duck, effort)
         found.deletion = ours.delete()
         say(f"    delete: {tables.seconds(found.deletion)}")
     return found
+
+
+def _ask_of_two(found: Comparison, engine: Engine, ours: Ours, duck: Duck, effort: Effort) -> None:
+    """Write a second ensemble, which records more, and ask about it and about the two."""
+    others = found.content.others()
+    say("    writing a second ensemble: tracker, DuckDB")
+    second = Ours(engine, others, OTHER, recording=True)
+    second.write()
+    found.analysis = second.analyze()
+    duck.write_second(others, second.scores())
+    fields = {**parameters(found.content), **second.fields}
+    for query in SECOND_QUERIES.values():
+        found.asked[query.name] = ask_all(query, ours, None, duck, fields, effort, found.content)
+        tell(query, found.asked[query.name])
+    ours.compare(OTHER)
+    found.compared = Figure.of([ours.compare(OTHER) for _ in range(effort.repeats)])
 
 
 def _mlflow(server: Server, content: Content, effort: Effort) -> Logged | Missing:

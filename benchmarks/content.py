@@ -6,7 +6,7 @@ are forgotten now and then (hard ones more often), and most mistakes are one of 
 the example looks like. Nothing here is stored: whoever needs run r makes run r.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,7 +25,8 @@ _TO_SECOND_LIKENESS = 0.8
 class Content:
     """What `runs` runs predict of `examples` examples at `evaluations` evaluations.
 
-    The ordinals of the evaluations are 1 to E, as of an ensemble trained for E epochs.
+    The ordinals of the evaluations are 1 to E, as of an ensemble trained for E epochs. Contents
+    with another `first_run` are of other runs on the same examples.
     """
 
     runs: int
@@ -33,6 +34,7 @@ class Content:
     evaluations: int
     classes: int = 10
     seed: int = 0
+    first_run: int = 0
 
     def __str__(self) -> str:
         return (
@@ -44,6 +46,10 @@ class Content:
     def outcomes(self) -> int:
         """R x N x E."""
         return self.runs * self.examples * self.evaluations
+
+    def others(self) -> "Content":
+        """As many other runs on the same examples."""
+        return replace(self, first_run=self.first_run + self.runs)
 
     @property
     def dtype(self) -> type[np.unsignedinteger]:
@@ -74,7 +80,7 @@ class Content:
 
     def run(self, run: int) -> Integers:
         """Predicted classes of run `run`, unsigned integers [E, N]."""
-        generator = np.random.default_rng([self.seed, 3, run])
+        generator = np.random.default_rng([self.seed, 3, self.first_run + run])
         shape = (self.evaluations, self.examples)
         labels = self.labels.astype(self.dtype)
         chance = generator.random(shape, dtype=np.float32)

@@ -7,22 +7,27 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg import errors
 from sqlalchemy import Connection, Engine, text
 
 from benchmarks.content import Content
 from benchmarks.memory import PeakMemory
 from benchmarks.queries.query import ENSEMBLE
+from benchmarks.recorded import RECORDED, Signals, held_out_of, outputs_of, signals_of
 from benchmarks.servers import settle
 from benchmarks.timing import Figure, Unanswered, seconds_of
+from tracker.analysis import analyze
 from tracker.datasets import Dataset, ImageSplit
 from tracker.deletion import delete_ensemble, give_back_space
 from tracker.ensembles import enqueue_runs
+from tracker.outcomes.held_out import write_held_out
 from tracker.outcomes.layout import plane_count
 from tracker.outcomes.packing import pack_outcomes
 from tracker.outcomes.stream import OutcomeWriter
 from tracker.outcomes.writer import EvaluationRecord
 from tracker.registry import RegisteredDataset, register_dataset
+from tracker.reports import compare
 from tracker.runs import claim_run, finish
 from tracker.specs import EnsembleSpec, Recipe, Span
 
@@ -31,6 +36,10 @@ _TABLE_BYTES = """
     FROM pg_class AS c
     WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
 """
+
+
+SCORE = "ensemble-agreement"
+"""The score that an analysis task computes."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +65,25 @@ class Written:
 
 
 class Ours:
-    """One ensemble in a database of its own."""
+    """One ensemble in a database.
+
+    With `recording`, its runs record signals and outputs too, and hold out a tenth each.
+    """
 
     name = "tracker"
 
-    def __init__(self, engine: Engine, content: Content) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        content: Content,
+        ensemble: str = ENSEMBLE,
+        *,
+        recording: bool = False,
+    ) -> None:
         self._engine = engine
         self._content = content
+        self._ensemble = ensemble
+        self._recording = recording
         self._first_run = 0
 
     def write(self) -> Written:
@@ -70,7 +91,7 @@ class Ours:
         with self._engine.begin() as connection:
             dataset = register_dataset(connection, _dataset(self._content))
             enqueued = enqueue_runs(
-                *(connection, ENSEMBLE, _spec(self._content, dataset.name), dataset),
+                *(connection, self._ensemble, _spec(self._content, dataset.name), dataset),
                 *(range(self._content.runs), "bench"),
             )
         self._first_run = min(enqueued.added)
@@ -86,12 +107,30 @@ class Ours:
             bytes_in_all=self._bytes(""),
         )
 
+    def analyze(self) -> float:
+        """Seconds to compute ensemble agreement from the outputs."""
+        return seconds_of(lambda: analyze(self._engine, self._ensemble, SCORE))[0]
+
+    def scores(self) -> NDArray[np.float32]:
+        """Ensemble agreement of each example, as computed, float32 [N]."""
+        query = text(
+            "SELECT ensemble_agreement::REAL FROM ensemble_agreement WHERE ensemble = :ensemble "
+            "ORDER BY example_id"
+        )
+        with self._engine.connect() as connection:
+            told = connection.scalars(query, {"ensemble": self._ensemble}).all()
+        return np.array(told, np.float32)
+
+    def compare(self, other: str) -> float:
+        """Seconds of what `tracker compare` asks of this ensemble and another one."""
+        return seconds_of(lambda: compare(self._engine, self._ensemble, other))[0]
+
     def delete(self) -> float:
         """Seconds to delete the ensemble and to give its space back."""
 
         def everything() -> None:
             with self._engine.begin() as connection:
-                delete_ensemble(connection, ENSEMBLE)
+                delete_ensemble(connection, self._ensemble)
             give_back_space(self._engine, dataset=True)
 
         return seconds_of(everything)[0]
@@ -102,10 +141,14 @@ class Ours:
         labels = self._content.labels.astype(predicted.dtype)
         planes = plane_count(self._content.classes)
         packing = 0.0
+        signals = signals_of(self._content, run) if self._recording else None
         with self._engine.begin() as connection:
             claim = claim_run(connection, run_id, "bench:1")
-        if claim is None:
-            raise RuntimeError(f"run {run_id} is not there to be claimed")
+            if claim is None:
+                raise RuntimeError(f"run {run_id} is not there to be claimed")
+            if self._recording:
+                held_out = held_out_of(self._content, run)
+                write_held_out(connection, run_id, dataset.layout, held_out)
         began = perf_counter()
         with OutcomeWriter(self._engine, claim, dataset.layout) as writer:
             for evaluation in range(1, self._content.evaluations + 1):
@@ -119,6 +162,7 @@ class Ours:
                         epoch=float(evaluation),
                         train_loss=1 / evaluation,
                         packed=packed,
+                        **_recorded_besides(self._content, run, evaluation, signals),
                     )
                 )
         whole = perf_counter() - began
@@ -167,6 +211,18 @@ class Session:
         with PeakMemory(pid) as memory:
             self.answer(sql)
         return memory.peak
+
+
+def _recorded_besides(
+    content: Content, run: int, evaluation: int, signals: Signals | None
+) -> dict[str, Any]:
+    """What a record of one evaluation has besides outcomes: most of it at the last one."""
+    if signals is None:
+        return {}
+    besides: dict[str, Any] = {"signals": {RECORDED: signals.recorded[evaluation - 1]}}
+    if evaluation == content.evaluations:
+        besides |= {"summaries": signals.summaries, "outputs": outputs_of(content, run)}
+    return besides
 
 
 def _dataset(content: Content) -> Dataset:

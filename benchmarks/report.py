@@ -4,7 +4,7 @@ from benchmarks import tables
 from benchmarks.asking import Asked
 from benchmarks.comparison import Comparison
 from benchmarks.mlflow_store import Logged
-from benchmarks.queries import QUERIES
+from benchmarks.queries import ALL_QUERIES
 from benchmarks.timing import Figure, Missing
 
 _FASTER_THAN_DUCKDB = {
@@ -56,19 +56,29 @@ def query_table(found: Comparison) -> str:
     for name, (ours, rows, duck) in found.asked.items():
         lines.append(
             [
-                QUERIES[name].title,
+                ALL_QUERIES[name].title,
                 *[tables.spread(one.figure, tables.seconds) for one in (ours, rows, duck)],
                 tables.ratio(ours.figure, rows.figure),
                 tables.ratio(ours.figure, duck.figure),
             ]
         )
-    return tables.table(head, lines)
+    return f"{tables.table(head, lines)}\n\n{_of_two(found)}"
+
+
+def _of_two(found: Comparison) -> str:
+    """What has no rival: the analysis task, and `tracker compare`."""
+    compared = "-" if found.compared is None else tables.spread(found.compared, tables.seconds)
+    return (
+        "Signals, held-out examples and scores are a second ensemble's, of as many other runs. "
+        f"`tracker analyze` computed its ensemble agreement in {tables.seconds(found.analysis)} "
+        f"(once); what `tracker compare` asks of the two takes {compared}."
+    )
 
 
 def form_table(found: Comparison) -> str:
     """Every way in which DuckDB was asked; the fastest is the one that counts."""
     lines = [
-        [QUERIES[name].title, form, tables.spread(figure, tables.seconds)]
+        [ALL_QUERIES[name].title, form, tables.spread(figure, tables.seconds)]
         for name, (_, _, duck) in found.asked.items()
         for form, figure in duck.forms.items()
     ]

@@ -19,7 +19,7 @@ from benchmarks.comparison import Effort, compare
 from benchmarks.content import Content
 from benchmarks.growth import grow, growth_table
 from benchmarks.progress import say
-from benchmarks.queries import QUERIES, parameters
+from benchmarks.queries import ALL_QUERIES, parameters
 from benchmarks.queries.query import MOST_EVALUATIONS
 from benchmarks.report import form_table, query_table, storage_table, target_table
 from benchmarks.servers import Server, running_server
@@ -147,7 +147,7 @@ def about(server: Server, options: argparse.Namespace) -> list[str]:
 def asked_sql(content: Content) -> list[str]:
     """The SQL of our side; each stands inside `SELECT count(*), sum(every column)`."""
     fields = {**parameters(content), "example": 4711, "first_run": 1}
-    return [f"`{' '.join(query.ours.format(**fields).split())}`" for query in QUERIES.values()]
+    return [f"`{' '.join(query.ours.format(**fields).split())}`" for query in ALL_QUERIES.values()]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ crosses the connection. Before that, sums weighted by row are compared between t
 from benchmarks.queries.difficulty import DIFFICULTY_QUERIES
 from benchmarks.queries.evaluations import EVALUATION_QUERIES, suited
 from benchmarks.queries.examples import EXAMPLE_QUERIES
+from benchmarks.queries.pairs import PAIR_QUERIES
 from benchmarks.queries.query import Form, Query, parameters
+from benchmarks.queries.recorded import RECORDED_QUERIES
 from benchmarks.queries.runs import RUN_QUERIES
 
 QUERIES: dict[str, Query] = {
@@ -16,4 +18,11 @@ QUERIES: dict[str, Query] = {
     for query in (*EXAMPLE_QUERIES, *EVALUATION_QUERIES, *RUN_QUERIES, *DIFFICULTY_QUERIES)
 }
 
-__all__ = ["QUERIES", "Form", "Query", "parameters", "suited"]
+SECOND_QUERIES: dict[str, Query] = {
+    query.name: query for query in (*RECORDED_QUERIES, *PAIR_QUERIES)
+}
+"""What is asked once there is a second ensemble, which records more than outcomes."""
+
+ALL_QUERIES = QUERIES | SECOND_QUERIES
+
+__all__ = ["ALL_QUERIES", "QUERIES", "SECOND_QUERIES", "Form", "Query", "parameters", "suited"]

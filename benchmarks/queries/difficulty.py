@@ -237,6 +237,25 @@ _EXAMPLE_DIFFICULTY = f"""
     INNER JOIN ({_CONSENSUS}) AS consensus USING (example)
 """
 
+# Without signals, the share of right answers stands for the belief in the label.
+_SUSPECTED = f"""
+    SELECT
+        example,
+        consensus_class,
+        consensus_share,
+        accessibility,
+        consensus_share - accessibility AS score
+    FROM ({_CONSENSUS}) AS consensus
+    INNER JOIN (
+        SELECT
+            example, count(*) FILTER (WHERE correct)::DOUBLE PRECISION / count(*) AS accessibility
+        FROM outcome_row
+        GROUP BY example
+    ) AS hit USING (example)
+    INNER JOIN example_row USING (example)
+    WHERE consensus_class <> label AND accessibility <= 0.1 + 1e-9 AND consensus_share > 0.5
+"""
+
 
 def _question(
     view: str,
@@ -360,5 +379,12 @@ DIFFICULTY_QUERIES = (
             *("consensus_class", "consensus_share", "prediction_entropy"),
         ),
         Form("bit masks and votes", _EXAMPLE_DIFFICULTY),
+    ),
+    _question(
+        "suspected_label_errors",
+        "examples whose label looks wrong",
+        ("example",),
+        ("consensus_class", "consensus_share", "accessibility", "score"),
+        Form("joined", _SUSPECTED),
     ),
 )

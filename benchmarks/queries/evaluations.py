@@ -23,46 +23,54 @@ _TP_HISTOGRAM = """
     GROUP BY evaluation, runs_correct
 """
 
-# Moments of the histogram: a handful of rows after the one pass over the outcomes.
-_BIMODALITY = """
+
+def _bimodality(mean: str, bars: str) -> str:
+    """Moments of the histogram `bars`: a handful of rows after the one pass over the outcomes."""
+    return f"""
     SELECT
         evaluation,
-        mean AS tp_agreement,
+        mean AS {mean},
         CASE WHEN m2 > 1e-12 THEN m4 / (m2 * m2) - m3 * m3 / (m2 * m2 * m2) - 1 END AS bimodality
     FROM (
         SELECT
             evaluation,
             mean,
-            sum(examples * power(tp - mean, 2)) / sum(examples) AS m2,
-            sum(examples * power(tp - mean, 3)) / sum(examples) AS m3,
-            sum(examples * power(tp - mean, 4)) / sum(examples) AS m4
+            sum(examples * power(share - mean, 2)) / sum(examples) AS m2,
+            sum(examples * power(share - mean, 3)) / sum(examples) AS m3,
+            sum(examples * power(share - mean, 4)) / sum(examples) AS m4
         FROM (
             SELECT
                 evaluation,
                 examples,
-                tp,
-                sum(examples * tp) OVER (PARTITION BY evaluation)
+                share,
+                sum(examples * share) OVER (PARTITION BY evaluation)
                 / sum(examples) OVER (PARTITION BY evaluation) AS mean
-            FROM (
-                SELECT
-                    evaluation,
-                    runs_correct::DOUBLE PRECISION / runs AS tp,
-                    count(*)::DOUBLE PRECISION AS examples
-                FROM (
-                    SELECT
-                        example,
-                        evaluation,
-                        count(*) FILTER (WHERE correct) AS runs_correct,
-                        count(*) AS runs
-                    FROM outcome_row
-                    GROUP BY example, evaluation
-                ) AS tally
-                GROUP BY evaluation, runs_correct, runs
-            ) AS bar
+            FROM ({bars}) AS bar
         ) AS centred
         GROUP BY evaluation, mean
     ) AS moment
 """
+
+
+_BIMODALITY = _bimodality(
+    "tp_agreement",
+    """
+    SELECT
+        evaluation,
+        runs_correct::DOUBLE PRECISION / runs AS share,
+        count(*)::DOUBLE PRECISION AS examples
+    FROM (
+        SELECT
+            example,
+            evaluation,
+            count(*) FILTER (WHERE correct) AS runs_correct,
+            count(*) AS runs
+        FROM outcome_row
+        GROUP BY example, evaluation
+    ) AS tally
+    GROUP BY evaluation, runs_correct, runs
+""",
+)
 
 _AGREEMENT_OF_EXAMPLES = """
     SELECT evaluation, example, max(votes) AS runs_agreeing
@@ -91,6 +99,18 @@ def _histogram(tally: str) -> str:
 
 _AGREEMENT = _histogram(_AGREEMENT_OF_EXAMPLES)
 _AGREEMENT_BY_CLASS = _histogram(_AGREEMENT_OF_EXAMPLES_BY_CLASS)
+
+_AGREEMENT_BIMODALITY = _bimodality(
+    "agreement",
+    f"""
+    SELECT
+        evaluation,
+        runs_agreeing::DOUBLE PRECISION / {{runs}} AS share,
+        count(*)::DOUBLE PRECISION AS examples
+    FROM ({_AGREEMENT_OF_EXAMPLES}) AS tally
+    GROUP BY evaluation, runs_agreeing
+""",
+)
 
 AGREEMENT_HISTOGRAM = Query(
     name="agreement_histogram",
@@ -176,4 +196,17 @@ EVALUATION_QUERIES = (
         ),
     ),
     AGREEMENT_HISTOGRAM,
+    Query(
+        name="agreement_bimodality",
+        title="bimodality of agreement at each evaluation",
+        keys=("evaluation",),
+        values=("agreement", "bimodality"),
+        ours="""
+            SELECT evaluation, agreement, bimodality
+            FROM agreement_bimodality
+            WHERE ensemble = {ensemble}
+        """,
+        rows=None,
+        duckdb=(Form("votes grouped", _AGREEMENT_BIMODALITY),),
+    ),
 )

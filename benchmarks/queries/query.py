@@ -9,6 +9,9 @@ from benchmarks.content import Content
 ENSEMBLE = "store"
 """Name of the benchmark's ensemble."""
 
+OTHER = "other"
+"""Name of a second one on the same examples, whose runs record signals and outputs as well."""
+
 MOST_EVALUATIONS = 45
 """Rivals that keep a history in the bits of one integer find its highest bit by a logarithm."""
 
@@ -79,6 +82,8 @@ def parameters(content: Content) -> Mapping[str, object]:
     every = range(1, content.evaluations + 1)
     return {
         "ensemble": f"'{ENSEMBLE}'",
+        "other": f"'{OTHER}'",
+        "runs": content.runs,
         "last": content.evaluations,
         "last_example": content.examples - 1,
         "every_evaluation": sum(1 << evaluation for evaluation in every),

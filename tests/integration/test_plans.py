@@ -1,10 +1,11 @@
-"""What queries read: a view asked for one ensemble, or for one example, leaves other blocks alone.
+"""What queries read: a view asked for one ensemble, split or example leaves other blocks alone.
 
 The plans are run and the rows counted that each scan gives: how PostgreSQL does it is its business.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,20 @@ WITHOUT_BLOCKS = {
 BY_FUNCTION = {"dichotomy_summary"}
 """Views that ask a function for each ensemble: plans do not show what functions read."""
 
+NEEDS_ALL_SPLITS = {
+    "convergence": "rescaled by the 95th percentile over all examples of the ensemble",
+    "depth_learned": "as convergence",
+}
+"""Views with a split whose rows depend on examples of the other splits too."""
+
+SHOWS_EXAMPLES = {"outcome", "signal"}
+"""Views whose filter on the example reaches the blocks: they look up one number of a block, where
+the others make all numbers of a block at once, and PostgreSQL hands no number down to them."""
+
 PAIRS = {"error_consistency", "run_pair", "error_consistency_in_between"}
+
+JOINING = {"Nested Loop", "Hash Join", "Merge Join", "Hash", "Sort", "Materialize", "Memoize"}
+"""Parts of a plan that bring rows together and make nothing of them."""
 
 READERS = dict.fromkeys(PAIRS, RUNS)
 """How often one scan may come back to a block, where it is more than once: each run's blocks may
@@ -71,15 +85,17 @@ class Scan:
     kind: str
     rows: float
     """Rows that it reads, those included that its filter drops, over all times that it runs."""
+    used: float
+    """Rows of it that are left where something is made of them: after the joins above it."""
 
 
 @pytest.fixture(scope="module")
 def store(servers: Servers) -> Iterator[Engine]:
-    """Three ensembles, of which `asked` is much smaller than the others."""
+    """Some ensembles, of which `asked` is much smaller than the others together."""
     with new_database(servers.admin, servers.template) as url, connected(url) as engine:
         with engine.begin() as connection:
             for story in (
-                ensemble("before", 30, 6),
+                *(ensemble(f"before {number}", 10, 6) for number in range(3)),
                 ensemble("asked", RUNS, EVALUATIONS),
                 ensemble("after", 30, 6),
             ):
@@ -100,27 +116,44 @@ def scans(connection: Connection, query: str) -> list[Scan]:
     """The scans of tables of blocks in the query's plan."""
     command = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {query}"
     [plan] = connection.execute(text(command)).scalar_one()
-    return [scan_of(node) for node in nodes(plan["Plan"]) if node.get("Relation Name") in TABLES]
+    return [scan_of(way) for way in ways(plan["Plan"]) if way[-1].get("Relation Name") in TABLES]
 
 
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """A plan and every part of it."""
-    return [plan, *(node for part in plan.get("Plans", []) for node in nodes(part))]
+def ways(plan: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """To each part of a plan the parts on the way, from the top."""
+    below = [way for part in plan.get("Plans", []) for way in ways(part)]
+    return [[plan], *([plan, *way] for way in below)]
 
 
-def scan_of(node: dict[str, Any]) -> Scan:
+def scan_of(way: list[dict[str, Any]]) -> Scan:
+    node = way[-1]
     # Numbers are means over the times that the node ran.
     dropped = sum(value for key, value in node.items() if key.startswith("Rows Removed"))
     rows = (node["Actual Rows"] + dropped) * node["Actual Loops"]
-    return Scan(node["Relation Name"], node["Node Type"], rows)
+    joins = takewhile(lambda part: part["Node Type"] in JOINING, reversed(way[:-1]))
+    used = min(part["Actual Rows"] * part["Actual Loops"] for part in (node, *joins))
+    return Scan(node["Relation Name"], node["Node Type"], rows, used)
 
 
-def rows_of(connection: Connection, table: str, ensemble: str) -> int:
-    query = text(
+def rows_of(connection: Connection, table: str, ensemble: str, split: str | None = None) -> int:
+    """How many rows a table of blocks has of an ensemble, or of one split of it."""
+    query = (
         f"SELECT count(*) FROM {table} JOIN run ON run.id = run_id "
-        "JOIN ensemble ON ensemble.id = ensemble_id WHERE name = :name"
+        "JOIN ensemble ON ensemble.id = ensemble_id"
     )
-    return int(connection.execute(query, {"name": ensemble}).scalar_one())
+    if split is None:
+        query += " WHERE name = :name"
+    else:
+        query += (
+            f" JOIN block ON block.dataset_id = ensemble.dataset_id AND block.block = {table}.block"
+            " WHERE name = :name AND split = :split"
+        )
+    return int(connection.execute(text(query), {"name": ensemble, "split": split}).scalar_one())
+
+
+def columns_of(connection: Connection, view: str) -> set[str]:
+    """Names of a view's columns."""
+    return set(connection.execute(text(f"SELECT * FROM {view} LIMIT 0")).keys())
 
 
 def test_other_ensembles_are_most_of_what_is_stored(connection: Connection) -> None:
@@ -139,6 +172,21 @@ def test_a_view_reads_no_blocks_of_other_ensembles(connection: Connection, view:
     for scan in found:
         own = rows_of(connection, scan.table, "asked")
         assert scan.rows <= own * READERS.get(view, 1), f"{scan}; the ensemble has {own}"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_makes_nothing_of_other_splits(connection: Connection, view: str) -> None:
+    """Their rows are dropped, read or not, before bits are counted or numbers added up."""
+    if view in WITHOUT_BLOCKS | BY_FUNCTION | SHOWS_EXAMPLES or "split" not in columns_of(connection, view):
+        pytest.skip("nothing to see: no blocks, or no split")
+    for split in SIZES:
+        found = scans(
+            connection, f"SELECT * FROM {view} WHERE ensemble = 'asked' AND split = '{split}'"
+        )
+        whole = None if view in NEEDS_ALL_SPLITS else split
+        for scan in found:
+            own = rows_of(connection, scan.table, "asked", whole)
+            assert scan.used <= own * READERS.get(view, 1), f"{scan}; {split} has {own}"
 
 
 @pytest.mark.parametrize("view", sorted(WITHOUT_BLOCKS))

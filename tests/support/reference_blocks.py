@@ -27,6 +27,9 @@ from tests.support.reference_runs import most_votes, voters
 HISTORY = ("forgotten", "learned", "first_correct", "last_mistake")
 """What is told of each run's history, as numbers."""
 
+BLOCK = ("ensemble", "ensemble_id", "dataset_id", "block", "split")
+"""What names a block of an ensemble."""
+
 
 def blocks(recorded: Recorded) -> Iterator[tuple[int, range]]:
     """(number, example_ids) of every block: full ones and a rest, split by split."""
@@ -37,6 +40,14 @@ def blocks(recorded: Recorded) -> Iterator[tuple[int, range]]:
             number += 1
 
 
+def split_at(recorded: Recorded, indices: range) -> str:
+    """The split of a block's examples."""
+    ranges = recorded.story.split_ranges().items()
+    [split] = [split for split, whole in ranges if indices.start in whole]
+    assert indices[-1] in recorded.story.split_ranges()[split]
+    return split
+
+
 def tp_block(recorded: Recorded) -> list[Row]:
     story = recorded.story
     return [
@@ -45,6 +56,7 @@ def tp_block(recorded: Recorded) -> list[Row]:
             "ensemble": story.name,
             "dataset_id": recorded.dataset_id,
             "block": block,
+            "split": split_at(recorded, indices),
             "evaluation": e,
             "runs": len(present(story, e)),
             "correct": [int(story.correct[present(story, e), x, e].sum()) for x in indices],
@@ -62,6 +74,7 @@ def accessibility_block(recorded: Recorded) -> list[Row]:
             "ensemble_id": recorded.ensemble_id,
             "dataset_id": recorded.dataset_id,
             "block": block,
+            "split": split_at(recorded, indices),
             "evaluations": len(ordinals(story)),
             "accessibility": accessibilities(story)[list(indices)].tolist(),
         }
@@ -77,6 +90,7 @@ def agreement_block(recorded: Recorded) -> list[Row]:
             "ensemble": story.name,
             "dataset_id": recorded.dataset_id,
             "block": block,
+            "split": split_at(recorded, indices),
             "evaluation": e,
             "runs": len(voters(story, e)),
             "agreeing": [most_votes(story, x, e) for x in indices],
@@ -109,6 +123,7 @@ def history_block(recorded: Recorded) -> list[Row]:
                     "run_id": recorded.run_ids[run],
                     "seed": run,
                     "block": block,
+                    "split": split_at(recorded, indices),
                     "evaluations": len(story.recorded[run]),
                     "last_evaluation": max(story.recorded[run]),
                     "planes": planes,
@@ -135,7 +150,7 @@ def learned_block(recorded: Recorded) -> list[Row]:
         middle = np.sort(told["learned"], axis=0)
         assert (told["learned"][~at_last] == never).all()
         rows.append(
-            {name: runs[0][name] for name in ("ensemble", "ensemble_id", "dataset_id", "block")}
+            {name: runs[0][name] for name in BLOCK}
             | {
                 "runs": len(runs),
                 "learned_runs": at_last.sum(axis=0).tolist(),

@@ -29,7 +29,7 @@ from tests.support.reference import (
     ordinals,
     present,
 )
-from tests.support.reference_blocks import blocks
+from tests.support.reference_blocks import blocks, split_at
 from tests.support.reference_runs import most_votes, voters
 
 # --- the null model of agreement ------------------------------------------------------------------
@@ -248,6 +248,7 @@ def convergence_block(recorded: Recorded) -> list[Row]:
             "run_id": recorded.run_ids[run],
             "seed": run,
             "block": block,
+            "split": split_at(recorded, indices),
             "evaluations": len(story.recorded[run]),
             "planes": next(p for p in count(1) if 2**p > ordinals(story)[-1]),
             "converged": [converged(story, run, x) for x in indices],

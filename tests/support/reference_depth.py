@@ -9,7 +9,7 @@ from scipy import stats
 from tests.support.bits import bitmap
 from tests.support.ensembles import LAYERS, Recorded, Story
 from tests.support.reference import Row, begun, counted, examples, mean
-from tests.support.reference_blocks import blocks
+from tests.support.reference_blocks import blocks, split_at
 from tests.support.reference_comparison import convergence_block
 from tests.support.reference_difficulty import (
     consistency,
@@ -72,6 +72,7 @@ def final_depth_block(recorded: Recorded) -> list[Row]:
                     "run_id": recorded.run_ids[run],
                     "seed": run,
                     "block": block,
+                    "split": split_at(recorded, indices),
                     "evaluation": evaluation,
                     "layers": len(LAYERS),
                     "depth": [depth or 0 for depth in told],
@@ -116,6 +117,7 @@ def prediction_depth_block(recorded: Recorded) -> list[Row]:
         | {
             "dataset_id": recorded.dataset_id,
             "block": block,
+            "split": split_at(recorded, indices),
             "layers": len(LAYERS),
             "runs_trained_on": [told[x]["runs_trained_on"] for x in indices],
             "depth_trained_on": [total(x, "trained_on") for x in indices],

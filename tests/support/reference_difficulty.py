@@ -25,7 +25,7 @@ from tests.support.reference import (
     poisson_binomial,
     present,
 )
-from tests.support.reference_blocks import blocks
+from tests.support.reference_blocks import blocks, split_at
 from tests.support.reference_runs import voters
 
 
@@ -80,6 +80,7 @@ def final_block(recorded: Recorded) -> list[Row]:
             "run_id": recorded.run_ids[run],
             "seed": run,
             "block": block,
+            "split": split_at(recorded, indices),
             "evaluation": final(story, run),
             "correct": bitmap(story.correct[run, indices, final(story, run)]),
             "predicted": [
@@ -133,6 +134,7 @@ def consensus_block(recorded: Recorded) -> list[Row]:
             | {
                 "dataset_id": recorded.dataset_id,
                 "block": block,
+                "split": split_at(recorded, indices),
                 "runs": votes[0].total(),
                 "correct": [told[label] for told, label in zip(votes, labels, strict=True)],
                 "consensus_class": tops,
@@ -424,6 +426,7 @@ def class_vote_block(recorded: Recorded) -> list[Row]:
                 | {
                     "dataset_id": recorded.dataset_id,
                     "block": block,
+                    "split": split_at(recorded, indices),
                     "evaluation": e,
                     "runs": len(voters(story, e)),
                     "class": k,

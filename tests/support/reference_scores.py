@@ -9,7 +9,7 @@ from scipy.spatial import distance
 
 from tests.support.ensembles import Recorded, Story
 from tests.support.reference import Row, accessibilities, begun, examples, learning_order, present
-from tests.support.reference_blocks import blocks
+from tests.support.reference_blocks import blocks, split_at
 from tests.support.reference_depth import difficulty_type, prediction_depth
 from tests.support.reference_difficulty import (
     consensus,
@@ -62,6 +62,7 @@ def correctness_block(recorded: Recorded) -> list[Row]:
         | {
             "dataset_id": recorded.dataset_id,
             "block": block,
+            "split": split_at(recorded, indices),
             "runs": len(begun(story)),
             "correctness": [correctness(story, example) for example in indices],
         }
@@ -77,6 +78,7 @@ def signal_mean_block(recorded: Recorded) -> list[Row]:
         | {
             "dataset_id": recorded.dataset_id,
             "block": block,
+            "split": split_at(recorded, indices),
             "signal": signal,
             "runs": len(begun(story)),
             "mean": stored(means(story, signal, indices)).mean(0).tolist(),
@@ -151,6 +153,27 @@ def el2n(recorded: Recorded) -> list[Row]:
         if present(story, e)
         for split, position, example in examples(story)
     ]
+
+
+def el2n_block(recorded: Recorded) -> list[Row]:
+    told = {(row["evaluation"], row["example_id"]): row for row in el2n(recorded)}
+    return [
+        names(recorded)
+        | {
+            "dataset_id": recorded.dataset_id,
+            "block": block,
+            "split": split_at(recorded, indices),
+            "evaluation": e,
+            "runs": told[e, indices.start]["runs"],
+            "el2n": [told[e, example]["el2n"] for example in indices],
+        }
+        for e in sorted({e for e, _ in told})
+        for block, indices in blocks(recorded)
+    ]
+
+
+def el2n_part(recorded: Recorded) -> list[Row]:
+    return [row | {"part": row["evaluation"] % 4} for row in el2n_block(recorded)]
 
 
 def output_version(recorded: Recorded) -> list[Row]:

@@ -176,6 +176,8 @@ VIEWS = {
     ),
     "data_map": View(("ensemble_id", "example_id"), reference_scores.data_map),
     "aum": View(("ensemble_id", "example_id"), reference_scores.aum),
+    "el2n_part": View(("ensemble_id", "block", "evaluation"), reference_scores.el2n_part),
+    "el2n_block": View(("ensemble_id", "block", "evaluation"), reference_scores.el2n_block),
     "el2n": View(("ensemble_id", "example_id", "evaluation"), reference_scores.el2n),
     "run_depth": View(("run_id", "example_id", "evaluation"), reference_probes.run_depth),
     "probe_vote": View(

@@ -17,7 +17,7 @@ from benchmarks.load.__main__ import NAMES
 from benchmarks.load.locks import logged_waits
 from benchmarks.load.readers import QUESTIONS, Mode
 from benchmarks.probes import queries_of
-from benchmarks.queries import QUERIES, parameters
+from benchmarks.queries import ALL_QUERIES, parameters
 from benchmarks.rows import copy_parts
 from benchmarks.suspects import average_precision, found
 from benchmarks.tables import rate, ratio, seconds, spread, table
@@ -87,7 +87,7 @@ def test_different_answers_are_an_error() -> None:
 
 def test_every_query_fills_in_for_every_engine() -> None:
     fields = {**parameters(Content(2, 10, 5)), "first_run": 1, "example": 3}
-    for query in QUERIES.values():
+    for query in ALL_QUERIES.values():
         assert query.duckdb
         rows = [] if query.rows is None else [query.rows]
         for sql in (query.ours, *rows, *(form.sql for form in query.duckdb)):

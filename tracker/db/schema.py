@@ -116,6 +116,8 @@ VIEWS = (
     "signal_mean_block",
     "data_map",
     "aum",
+    "el2n_part",
+    "el2n_block",
     "el2n",
     "run_depth",
     "probe_vote",

@@ -25,7 +25,7 @@ FROM (
     SELECT
         accessibility_block.ensemble,
         accessibility_block.ensemble_id,
-        block.split,
+        accessibility_block.split,
         block.first_example,
         block.first_position,
         accessibility_block.evaluations,

@@ -30,13 +30,15 @@ SELECT
             GROUP BY (share.place - 1) % tally.size
             ORDER BY (share.place - 1) % tally.size
         )
-    END AS accessibility
+    END AS accessibility,
+    tally.split
 FROM (
     SELECT
         part.ensemble,
         part.ensemble_id,
         part.dataset_id,
         part.block,
+        part.split,
         SUM(part.evaluations)::INTEGER AS evaluations,
         MIN(CARDINALITY(part.correct)) AS size,
         ARRAY_AGG(part.runs) AS runs,
@@ -49,6 +51,7 @@ FROM (
             tp_block.ensemble_id,
             tp_block.dataset_id,
             tp_block.block,
+            tp_block.split,
             tp_block.runs,
             COUNT(*) AS evaluations,
             UNSLICE(BITSLICE_SUM(tp_block.correct)) AS correct
@@ -58,9 +61,10 @@ FROM (
             tp_block.ensemble_id,
             tp_block.dataset_id,
             tp_block.block,
+            tp_block.split,
             tp_block.runs
     ) AS part
-    GROUP BY part.ensemble, part.ensemble_id, part.dataset_id, part.block
+    GROUP BY part.ensemble, part.ensemble_id, part.dataset_id, part.block, part.split
 ) AS tally;
 
 COMMENT ON VIEW accessibility_block IS
@@ -73,3 +77,4 @@ COMMENT ON COLUMN accessibility_block.evaluations IS
 'Evaluations that at least one run has recorded.';
 COMMENT ON COLUMN accessibility_block.accessibility IS
 'Mean over evaluations of the share of runs that are right; one number an example.';
+COMMENT ON COLUMN accessibility_block.split IS 'Split of the block: train or test.';

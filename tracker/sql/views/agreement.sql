@@ -20,7 +20,7 @@ FROM (
     SELECT
         agreement_block.ensemble,
         agreement_block.ensemble_id,
-        block.split,
+        agreement_block.split,
         block.first_example,
         block.first_position,
         agreement_block.evaluation,

@@ -13,7 +13,8 @@ SELECT
     agreement_part.block,
     agreement_part.evaluation,
     agreement_part.runs,
-    agreement_part.agreeing
+    agreement_part.agreeing,
+    agreement_part.split
 FROM agreement_part
 WHERE agreement_part.part = 0
 UNION ALL
@@ -24,7 +25,8 @@ SELECT
     agreement_part.block,
     agreement_part.evaluation,
     agreement_part.runs,
-    agreement_part.agreeing
+    agreement_part.agreeing,
+    agreement_part.split
 FROM agreement_part
 WHERE agreement_part.part = 1
 UNION ALL
@@ -35,7 +37,8 @@ SELECT
     agreement_part.block,
     agreement_part.evaluation,
     agreement_part.runs,
-    agreement_part.agreeing
+    agreement_part.agreeing,
+    agreement_part.split
 FROM agreement_part
 WHERE agreement_part.part = 2
 UNION ALL
@@ -46,7 +49,8 @@ SELECT
     agreement_part.block,
     agreement_part.evaluation,
     agreement_part.runs,
-    agreement_part.agreeing
+    agreement_part.agreeing,
+    agreement_part.split
 FROM agreement_part
 WHERE agreement_part.part = 3;
 
@@ -60,3 +64,4 @@ COMMENT ON COLUMN agreement_block.evaluation IS
 'Ordinal of the evaluation; 0 is the untrained network.';
 COMMENT ON COLUMN agreement_block.runs IS 'Counted runs that have recorded it, with classes.';
 COMMENT ON COLUMN agreement_block.agreeing IS 'Slices of the number of runs that agree.';
+COMMENT ON COLUMN agreement_block.split IS 'Split of the block: train or test.';

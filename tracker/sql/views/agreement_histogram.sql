@@ -21,7 +21,7 @@ FROM (
     SELECT
         agreement_block.ensemble,
         agreement_block.ensemble_id,
-        block.split,
+        agreement_block.split,
         agreement_block.evaluation,
         agreement_block.runs,
         bucket.value AS runs_agreeing,

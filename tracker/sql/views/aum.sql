@@ -23,7 +23,7 @@ FROM (
         signal_mean_block.ensemble,
         signal_mean_block.ensemble_id,
         signal_mean_block.runs,
-        block.split,
+        signal_mean_block.split,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,

@@ -35,7 +35,7 @@ FROM (
         SELECT
             tp_block.ensemble,
             tp_block.ensemble_id,
-            of_class.split,
+            tp_block.split,
             of_class.class,
             tp_block.evaluation,
             tp_block.runs,
@@ -46,7 +46,6 @@ FROM (
             SELECT
                 block.dataset_id,
                 block.block,
-                block.split,
                 part.value AS class,
                 part.members
             FROM block
@@ -56,7 +55,7 @@ FROM (
         GROUP BY
             tp_block.ensemble,
             tp_block.ensemble_id,
-            of_class.split,
+            tp_block.split,
             of_class.class,
             tp_block.evaluation,
             tp_block.runs

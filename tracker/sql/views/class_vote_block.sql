@@ -14,7 +14,8 @@ SELECT
     class_vote_part.evaluation,
     class_vote_part.runs,
     class_vote_part.class,
-    class_vote_part.votes
+    class_vote_part.votes,
+    class_vote_part.split
 FROM class_vote_part
 WHERE class_vote_part.part = 0
 UNION ALL
@@ -26,7 +27,8 @@ SELECT
     class_vote_part.evaluation,
     class_vote_part.runs,
     class_vote_part.class,
-    class_vote_part.votes
+    class_vote_part.votes,
+    class_vote_part.split
 FROM class_vote_part
 WHERE class_vote_part.part = 1
 UNION ALL
@@ -38,7 +40,8 @@ SELECT
     class_vote_part.evaluation,
     class_vote_part.runs,
     class_vote_part.class,
-    class_vote_part.votes
+    class_vote_part.votes,
+    class_vote_part.split
 FROM class_vote_part
 WHERE class_vote_part.part = 2
 UNION ALL
@@ -50,7 +53,8 @@ SELECT
     class_vote_part.evaluation,
     class_vote_part.runs,
     class_vote_part.class,
-    class_vote_part.votes
+    class_vote_part.votes,
+    class_vote_part.split
 FROM class_vote_part
 WHERE class_vote_part.part = 3;
 
@@ -65,3 +69,4 @@ COMMENT ON COLUMN class_vote_block.evaluation IS
 COMMENT ON COLUMN class_vote_block.runs IS 'Counted runs that have recorded it, with classes.';
 COMMENT ON COLUMN class_vote_block.class IS 'Index of the predicted class.';
 COMMENT ON COLUMN class_vote_block.votes IS 'Slices of the number of runs that predict it.';
+COMMENT ON COLUMN class_vote_block.split IS 'Split of the block: train or test.';

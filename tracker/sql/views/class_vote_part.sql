@@ -14,7 +14,8 @@ SELECT
     ballot.part,
     ballot.runs,
     (ballot.vote).class,
-    (ballot.vote).tally AS votes
+    (ballot.vote).tally AS votes,
+    ballot.split
 FROM (
     SELECT
         counted_run.ensemble_id,
@@ -22,6 +23,7 @@ FROM (
         counted_run.dataset_id,
         outcome_block.block,
         outcome_block.evaluation,
+        block.split,
         outcome_block.evaluation % 4 AS part,
         count(*)::INTEGER AS runs,
         bitslice_votes_by_class(
@@ -32,6 +34,8 @@ FROM (
     FROM counted_run
     INNER JOIN dataset ON counted_run.dataset_id = dataset.id
     INNER JOIN outcome_block ON counted_run.run_id = outcome_block.run_id
+    INNER JOIN block
+        ON counted_run.dataset_id = block.dataset_id AND outcome_block.block = block.block
     WHERE outcome_block.predicted IS NOT NULL
     GROUP BY
         counted_run.ensemble_id,
@@ -39,7 +43,8 @@ FROM (
         counted_run.dataset_id,
         dataset.num_classes,
         outcome_block.block,
-        outcome_block.evaluation
+        outcome_block.evaluation,
+        block.split
 ) AS ballot;
 
 COMMENT ON VIEW class_vote_part IS
@@ -54,3 +59,4 @@ COMMENT ON COLUMN class_vote_part.part IS 'Share of the evaluations, 0 to 3.';
 COMMENT ON COLUMN class_vote_part.runs IS 'Counted runs that have recorded it, with classes.';
 COMMENT ON COLUMN class_vote_part.class IS 'Index of the predicted class.';
 COMMENT ON COLUMN class_vote_part.votes IS 'Slices of the number of runs that predict it.';
+COMMENT ON COLUMN class_vote_part.split IS 'Split of the block: train or test.';

@@ -23,7 +23,7 @@ FROM (
     SELECT
         consensus_block.ensemble,
         consensus_block.ensemble_id,
-        block.split,
+        consensus_block.split,
         block.first_example,
         block.first_position,
         consensus_block.runs,

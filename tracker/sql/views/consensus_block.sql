@@ -15,13 +15,15 @@ SELECT
     poll.correct,
     (poll.winner).class AS consensus_class,
     (poll.winner).tally AS votes,
-    poll.prediction_entropy
+    poll.prediction_entropy,
+    poll.split
 FROM (
     SELECT
         final_block.ensemble,
         final_block.ensemble_id,
         final_block.dataset_id,
         final_block.block,
+        final_block.split,
         count(*)::INTEGER AS runs,
         bitslice_sum(final_block.correct) AS correct,
         bitslice_plurality(
@@ -45,6 +47,7 @@ FROM (
         final_block.ensemble_id,
         final_block.dataset_id,
         final_block.block,
+        final_block.split,
         truth.label,
         dataset.num_classes
 ) AS poll;
@@ -63,3 +66,4 @@ COMMENT ON COLUMN consensus_block.consensus_class IS
 COMMENT ON COLUMN consensus_block.votes IS 'Slices of the number of them that predict it.';
 COMMENT ON COLUMN consensus_block.prediction_entropy IS
 'Entropy of the predicted classes over these runs; one number an example.';
+COMMENT ON COLUMN consensus_block.split IS 'Split of the block: train or test.';

@@ -26,7 +26,7 @@ FROM (
     SELECT
         poll.ensemble,
         poll.ensemble_id,
-        block.split,
+        poll.split,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
@@ -44,6 +44,7 @@ FROM (
             final_block.ensemble_id,
             final_block.dataset_id,
             final_block.block,
+            final_block.split,
             bitslice_sum(final_block.held_out) AS runs_held_out,
             bitslice_sum(final_block.correct & final_block.held_out) AS correct,
             bitslice_sum(final_block.held_out) FILTER (WHERE final_block.predicted IS NOT NULL)
@@ -72,6 +73,7 @@ FROM (
             final_block.ensemble_id,
             final_block.dataset_id,
             final_block.block,
+            final_block.split,
             truth.label,
             dataset.num_classes
     ) AS poll

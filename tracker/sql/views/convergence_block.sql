@@ -14,7 +14,8 @@ SELECT
     convergence_part.block,
     convergence_part.evaluations,
     convergence_part.planes,
-    convergence_part.converged
+    convergence_part.converged,
+    convergence_part.split
 FROM convergence_part
 WHERE convergence_part.part = 0
 UNION ALL
@@ -27,7 +28,8 @@ SELECT
     convergence_part.block,
     convergence_part.evaluations,
     convergence_part.planes,
-    convergence_part.converged
+    convergence_part.converged,
+    convergence_part.split
 FROM convergence_part
 WHERE convergence_part.part = 1
 UNION ALL
@@ -40,7 +42,8 @@ SELECT
     convergence_part.block,
     convergence_part.evaluations,
     convergence_part.planes,
-    convergence_part.converged
+    convergence_part.converged,
+    convergence_part.split
 FROM convergence_part
 WHERE convergence_part.part = 2
 UNION ALL
@@ -53,7 +56,8 @@ SELECT
     convergence_part.block,
     convergence_part.evaluations,
     convergence_part.planes,
-    convergence_part.converged
+    convergence_part.converged,
+    convergence_part.split
 FROM convergence_part
 WHERE convergence_part.part = 3;
 
@@ -71,3 +75,4 @@ COMMENT ON COLUMN convergence_block.planes IS
 'Slices of an ordinal, the same in the whole ensemble.';
 COMMENT ON COLUMN convergence_block.converged IS
 'Slices: evaluation from which on the prediction is the final one; 0 if always.';
+COMMENT ON COLUMN convergence_block.split IS 'Split of the block: train or test.';

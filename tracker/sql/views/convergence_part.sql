@@ -19,7 +19,8 @@ SELECT
         array_agg(outcome_block.predicted ORDER BY outcome_block.evaluation),
         array_agg(outcome_block.evaluation ORDER BY outcome_block.evaluation),
         extent.planes
-    ) AS converged
+    ) AS converged,
+    block.split
 FROM counted_run
 INNER JOIN (
     -- As many digits as the last ordinal has, one at least.
@@ -35,6 +36,8 @@ INNER JOIN (
         counted_run.ensemble_id = extent.ensemble_id
         AND counted_run.ensemble = extent.ensemble
 INNER JOIN outcome_block ON counted_run.run_id = outcome_block.run_id
+INNER JOIN block
+    ON counted_run.dataset_id = block.dataset_id AND outcome_block.block = block.block
 WHERE outcome_block.predicted IS NOT NULL
 GROUP BY
     counted_run.ensemble_id,
@@ -43,6 +46,7 @@ GROUP BY
     counted_run.run_id,
     counted_run.seed,
     outcome_block.block,
+    block.split,
     extent.planes;
 
 COMMENT ON VIEW convergence_part IS
@@ -60,3 +64,4 @@ COMMENT ON COLUMN convergence_part.planes IS
 'Slices of an ordinal, the same in the whole ensemble.';
 COMMENT ON COLUMN convergence_part.converged IS
 'Slices: evaluation from which on the prediction is the final one; 0 if always.';
+COMMENT ON COLUMN convergence_part.split IS 'Split of the block: train or test.';

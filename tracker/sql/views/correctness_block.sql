@@ -20,13 +20,15 @@ SELECT
         FROM UNNEST(tally.correct) WITH ORDINALITY AS share (correct, place)
         GROUP BY (share.place - 1) % tally.size
         ORDER BY (share.place - 1) % tally.size
-    ) AS correctness
+    ) AS correctness,
+    tally.split
 FROM (
     SELECT
         part.ensemble,
         part.ensemble_id,
         part.dataset_id,
         part.block,
+        part.split,
         SUM(part.runs)::INTEGER AS runs,
         MIN(CARDINALITY(part.correct)) AS size,
         ARRAY_AGG(part.evaluations) AS evaluations,
@@ -39,6 +41,7 @@ FROM (
             history.ensemble_id,
             history.dataset_id,
             outcome_block.block,
+            block.split,
             history.evaluations,
             COUNT(*) / history.evaluations AS runs,
             UNSLICE(BITSLICE_SUM(outcome_block.correct)) AS correct
@@ -65,14 +68,17 @@ FROM (
                 counted_run.run_id
         ) AS history
         INNER JOIN outcome_block ON history.run_id = outcome_block.run_id
+        INNER JOIN block
+            ON history.dataset_id = block.dataset_id AND outcome_block.block = block.block
         GROUP BY
             history.ensemble,
             history.ensemble_id,
             history.dataset_id,
             outcome_block.block,
+            block.split,
             history.evaluations
     ) AS part
-    GROUP BY part.ensemble, part.ensemble_id, part.dataset_id, part.block
+    GROUP BY part.ensemble, part.ensemble_id, part.dataset_id, part.block, part.split
 ) AS tally;
 
 COMMENT ON VIEW correctness_block IS
@@ -84,3 +90,4 @@ COMMENT ON COLUMN correctness_block.block IS 'Block of examples: see the table b
 COMMENT ON COLUMN correctness_block.runs IS 'Counted runs that have summarised the confidence.';
 COMMENT ON COLUMN correctness_block.correctness IS
 'Mean over runs of the share of the evaluations that are right; one number an example.';
+COMMENT ON COLUMN correctness_block.split IS 'Split of the block: train or test.';

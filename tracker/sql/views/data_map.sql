@@ -26,7 +26,7 @@ FROM (
         signal_mean_block.ensemble,
         signal_mean_block.ensemble_id,
         signal_mean_block.runs,
-        block.split,
+        signal_mean_block.split,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
@@ -44,6 +44,7 @@ FROM (
                 correctness_block.ensemble = signal_mean_block.ensemble
                 AND correctness_block.ensemble_id = signal_mean_block.ensemble_id
                 AND correctness_block.block = signal_mean_block.block
+                AND correctness_block.split = signal_mean_block.split
         ) AS hit
     INNER JOIN block
         ON

@@ -11,16 +11,16 @@ SELECT
     pair.ensemble_id,
     pair.run_id,
     pair.seed,
-    block.split,
+    pair.split,
     pair.evaluation,
     pair.previous_evaluation,
     sum(bit_count(pair.previous & ~pair.correct) + bit_count(pair.correct & ~pair.previous))
     ::INTEGER AS swaps,
     sum(bit_count(pair.previous & ~pair.correct))::INTEGER AS forgotten,
     sum(bit_count(pair.correct & ~pair.previous))::INTEGER AS learned,
-    sum(block.size)::INTEGER AS examples,
+    sum(pair.size)::INTEGER AS examples,
     sum(bit_count(pair.previous & ~pair.correct) + bit_count(pair.correct & ~pair.previous))
-    ::DOUBLE PRECISION / sum(block.size) AS swap_share
+    ::DOUBLE PRECISION / sum(pair.size) AS swap_share
 FROM (
     SELECT
         counted_run.ensemble,
@@ -29,26 +29,33 @@ FROM (
         counted_run.run_id,
         counted_run.seed,
         outcome_block.block,
+        block.split,
+        block.size,
         outcome_block.evaluation,
         outcome_block.correct,
         lag(outcome_block.correct) OVER past AS previous,
         lag(outcome_block.evaluation) OVER past AS previous_evaluation
     FROM counted_run
     INNER JOIN outcome_block ON counted_run.run_id = outcome_block.run_id
+    INNER JOIN block
+        ON counted_run.dataset_id = block.dataset_id AND outcome_block.block = block.block
     WINDOW past AS (
         PARTITION BY
-            counted_run.ensemble, counted_run.ensemble_id, counted_run.run_id, outcome_block.block
+            counted_run.ensemble,
+            counted_run.ensemble_id,
+            counted_run.run_id,
+            outcome_block.block,
+            block.split
         ORDER BY outcome_block.evaluation
     )
 ) AS pair
-INNER JOIN block ON pair.dataset_id = block.dataset_id AND pair.block = block.block
 WHERE pair.previous IS NOT NULL
 GROUP BY
     pair.ensemble,
     pair.ensemble_id,
     pair.run_id,
     pair.seed,
-    block.split,
+    pair.split,
     pair.evaluation,
     pair.previous_evaluation;
 

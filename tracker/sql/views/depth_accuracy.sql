@@ -39,7 +39,7 @@ FROM (
         SELECT
             final_depth_block.ensemble,
             final_depth_block.ensemble_id,
-            block.split,
+            final_depth_block.split,
             final_depth_block.depth,
             final_depth_block.defined,
             final_depth_block.held_out,
@@ -62,16 +62,13 @@ FROM (
                 final_depth_block.run_id = outcome_block.run_id
                 AND final_depth_block.block = outcome_block.block
                 AND final_depth_block.evaluation = outcome_block.evaluation
-        INNER JOIN block
-            ON
-                final_depth_block.dataset_id = block.dataset_id
-                AND final_depth_block.block = block.block
         LEFT JOIN (
             SELECT
                 final_block.ensemble,
                 final_block.ensemble_id,
                 final_block.dataset_id,
                 final_block.block,
+                final_block.split,
                 bitslice_plurality(
                     array_agg(final_block.predicted),
                     array_agg(final_block.held_out),
@@ -88,6 +85,7 @@ FROM (
                 final_block.ensemble_id,
                 final_block.dataset_id,
                 final_block.block,
+                final_block.split,
                 truth.label,
                 dataset.num_classes
         ) AS poll
@@ -95,6 +93,7 @@ FROM (
                 final_depth_block.ensemble_id = poll.ensemble_id
                 AND final_depth_block.ensemble = poll.ensemble
                 AND final_depth_block.block = poll.block
+                AND final_depth_block.split = poll.split
     ) AS told
     CROSS JOIN LATERAL bitslice_groups(told.depth) AS part
     CROSS JOIN

@@ -26,7 +26,7 @@ FROM (
     SELECT
         final_depth_block.ensemble,
         final_depth_block.ensemble_id,
-        block.split,
+        final_depth_block.split,
         side.held_out,
         part.value AS depth,
         sum(bit_count(part.members & side.members))::INTEGER AS answers,
@@ -39,10 +39,7 @@ FROM (
             AND final_depth_block.ensemble = convergence_block.ensemble
             AND final_depth_block.run_id = convergence_block.run_id
             AND final_depth_block.block = convergence_block.block
-    INNER JOIN block
-        ON
-            final_depth_block.dataset_id = block.dataset_id
-            AND final_depth_block.block = block.block
+            AND final_depth_block.split = convergence_block.split
     CROSS JOIN LATERAL bitslice_groups(final_depth_block.depth) AS part
     CROSS JOIN
         LATERAL (
@@ -53,7 +50,7 @@ FROM (
     GROUP BY
         final_depth_block.ensemble,
         final_depth_block.ensemble_id,
-        block.split,
+        final_depth_block.split,
         side.held_out,
         part.value
 ) AS tally

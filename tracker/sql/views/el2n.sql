@@ -18,36 +18,19 @@ SELECT
     nullif(expanded.el2n, 'NaN') AS el2n
 FROM (
     SELECT
-        error.ensemble,
-        error.ensemble_id,
-        error.evaluation,
-        error.runs,
-        block.split,
+        el2n_block.ensemble,
+        el2n_block.ensemble_id,
+        el2n_block.evaluation,
+        el2n_block.runs,
+        el2n_block.split,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
-        unnest(error.el2n) AS el2n,
+        unnest(el2n_block.el2n) AS el2n,
         unnest(unslice(block.label)) AS label
-    FROM (
-        SELECT
-            counted_run.ensemble,
-            counted_run.ensemble_id,
-            counted_run.dataset_id,
-            signal_block.block,
-            signal_block.evaluation,
-            count(*)::INTEGER AS runs,
-            rows_mean(array_agg(signal_block.value ORDER BY counted_run.run_id)) AS el2n
-        FROM counted_run
-        INNER JOIN signal_block ON counted_run.run_id = signal_block.run_id
-        WHERE signal_block.signal = 'el2n'
-        GROUP BY
-            counted_run.ensemble,
-            counted_run.ensemble_id,
-            counted_run.dataset_id,
-            signal_block.block,
-            signal_block.evaluation
-    ) AS error
-    INNER JOIN block ON error.dataset_id = block.dataset_id AND error.block = block.block
+    FROM el2n_block
+    INNER JOIN block
+        ON el2n_block.dataset_id = block.dataset_id AND el2n_block.block = block.block
 ) AS expanded;
 
 COMMENT ON VIEW el2n IS

@@ -48,10 +48,10 @@ FROM (
         SELECT
             everyone.ensemble,
             everyone.ensemble_id,
-            block.split,
+            everyone.split,
             everyone.evaluation,
             sum(bit_count(everyone.right_in_all))::INTEGER AS trivial,
-            sum(block.size - bit_count(everyone.right_in_some))::INTEGER AS impossible
+            sum(everyone.size - bit_count(everyone.right_in_some))::INTEGER AS impossible
         FROM (
             SELECT
                 counted_run.ensemble,
@@ -59,20 +59,24 @@ FROM (
                 counted_run.dataset_id,
                 outcome_block.block,
                 outcome_block.evaluation,
+                block.split,
+                block.size,
                 bit_and(outcome_block.correct) AS right_in_all,
                 bit_or(outcome_block.correct) AS right_in_some
             FROM counted_run
             INNER JOIN outcome_block ON counted_run.run_id = outcome_block.run_id
+            INNER JOIN block
+                ON counted_run.dataset_id = block.dataset_id AND outcome_block.block = block.block
             GROUP BY
                 counted_run.ensemble,
                 counted_run.ensemble_id,
                 counted_run.dataset_id,
                 outcome_block.block,
-                outcome_block.evaluation
+                outcome_block.evaluation,
+                block.split,
+                block.size
         ) AS everyone
-        INNER JOIN block
-            ON everyone.dataset_id = block.dataset_id AND everyone.block = block.block
-        GROUP BY everyone.ensemble, everyone.ensemble_id, block.split, everyone.evaluation
+        GROUP BY everyone.ensemble, everyone.ensemble_id, everyone.split, everyone.evaluation
     ) AS extreme
         ON
             run_pair.ensemble = extreme.ensemble

@@ -77,7 +77,7 @@ FROM (
         SELECT
             score.ensemble,
             score.ensemble_id,
-            block.split,
+            score.split,
             block.first_example,
             block.first_position,
             score.runs,
@@ -112,6 +112,7 @@ FROM (
                 part.ensemble_id,
                 part.dataset_id,
                 part.block,
+                part.split,
                 -- The largest of one.
                 max(part.runs) FILTER (WHERE part.score = 'learned') AS runs,
                 max(part.runs) FILTER (WHERE part.score = 'votes') AS voters,
@@ -145,6 +146,7 @@ FROM (
                     learned_block.ensemble_id,
                     learned_block.dataset_id,
                     learned_block.block,
+                    learned_block.split,
                     learned_block.runs,
                     told.score,
                     told.slices,
@@ -168,6 +170,7 @@ FROM (
                     accessibility_block.ensemble_id,
                     accessibility_block.dataset_id,
                     accessibility_block.block,
+                    accessibility_block.split,
                     NULL::INTEGER AS runs,
                     'accessibility' AS score,
                     NULL::BIT VARYING[] AS slices,
@@ -179,6 +182,7 @@ FROM (
                     signal_mean_block.ensemble_id,
                     signal_mean_block.dataset_id,
                     signal_mean_block.block,
+                    signal_mean_block.split,
                     NULL::INTEGER AS runs,
                     'confidence' AS score,
                     NULL::BIT VARYING[] AS slices,
@@ -191,6 +195,7 @@ FROM (
                     signal_mean_block.ensemble_id,
                     signal_mean_block.dataset_id,
                     signal_mean_block.block,
+                    signal_mean_block.split,
                     NULL::INTEGER AS runs,
                     'variability' AS score,
                     NULL::BIT VARYING[] AS slices,
@@ -203,6 +208,7 @@ FROM (
                     signal_mean_block.ensemble_id,
                     signal_mean_block.dataset_id,
                     signal_mean_block.block,
+                    signal_mean_block.split,
                     NULL::INTEGER AS runs,
                     'aum' AS score,
                     NULL::BIT VARYING[] AS slices,
@@ -215,6 +221,7 @@ FROM (
                     held.ensemble_id,
                     held.dataset_id,
                     held.block,
+                    held.split,
                     NULL::INTEGER AS runs,
                     told.score,
                     told.slices,
@@ -225,6 +232,7 @@ FROM (
                         final_block.ensemble_id,
                         final_block.dataset_id,
                         final_block.block,
+                        final_block.split,
                         bitslice_sum(final_block.held_out) AS runs,
                         bitslice_sum(final_block.correct & final_block.held_out) AS correct
                     FROM final_block
@@ -232,7 +240,8 @@ FROM (
                         final_block.ensemble,
                         final_block.ensemble_id,
                         final_block.dataset_id,
-                        final_block.block
+                        final_block.block,
+                        final_block.split
                 ) AS held
                 CROSS JOIN
                     LATERAL (
@@ -246,6 +255,7 @@ FROM (
                     consensus_block.ensemble_id,
                     consensus_block.dataset_id,
                     consensus_block.block,
+                    consensus_block.split,
                     consensus_block.runs,
                     told.score,
                     told.slices,
@@ -264,6 +274,7 @@ FROM (
                     output_version.ensemble_id,
                     output_version.dataset_id,
                     score_block.block,
+                    scored.split,
                     NULL::INTEGER AS runs,
                     'ensemble_agreement' AS score,
                     NULL::BIT VARYING[] AS slices,
@@ -274,6 +285,10 @@ FROM (
                         output_version.ensemble_id = score_block.ensemble_id
                         -- Not a stale one.
                         AND output_version.version = score_block.version
+                INNER JOIN block AS scored
+                    ON
+                        output_version.dataset_id = scored.dataset_id
+                        AND score_block.block = scored.block
                 WHERE score_block.score = 'ensemble-agreement'
                 UNION ALL
                 SELECT
@@ -281,6 +296,7 @@ FROM (
                     prediction_depth_block.ensemble_id,
                     prediction_depth_block.dataset_id,
                     prediction_depth_block.block,
+                    prediction_depth_block.split,
                     NULL::INTEGER AS runs,
                     told.score,
                     told.slices,
@@ -295,7 +311,7 @@ FROM (
                         ('held_depth', prediction_depth_block.depth_held_out)
                     ) AS told (score, slices)
             ) AS part
-            GROUP BY part.ensemble, part.ensemble_id, part.dataset_id, part.block
+            GROUP BY part.ensemble, part.ensemble_id, part.dataset_id, part.block, part.split
         ) AS score
         INNER JOIN block ON score.dataset_id = block.dataset_id AND score.block = block.block
     ) AS number

@@ -23,7 +23,8 @@ SELECT
         WHEN run_block.held_out IS NOT NULL THEN run_block.held_out
         WHEN block.split = 'train' THEN outcome_block.correct & ~outcome_block.correct
         ELSE outcome_block.correct | ~outcome_block.correct
-    END AS held_out
+    END AS held_out,
+    block.split
 FROM counted_run
 CROSS JOIN
     LATERAL (
@@ -54,3 +55,4 @@ COMMENT ON COLUMN final_block.predicted IS
 'Predicted class as bit planes; NULL where only right and wrong are known.';
 COMMENT ON COLUMN final_block.everyone IS 'Bitmap: all examples.';
 COMMENT ON COLUMN final_block.held_out IS 'Bitmap: the examples that the run did not train on.';
+COMMENT ON COLUMN final_block.split IS 'Split of the block: train or test.';

@@ -21,7 +21,8 @@ SELECT
         WHEN run_block.held_out IS NOT NULL THEN run_block.held_out
         WHEN block.split = 'train' THEN depth_block.undefined & ~depth_block.undefined
         ELSE depth_block.undefined | ~depth_block.undefined
-    END AS held_out
+    END AS held_out,
+    block.split
 FROM counted_run
 CROSS JOIN
     LATERAL (
@@ -54,3 +55,4 @@ COMMENT ON COLUMN final_depth_block.depth IS 'Slices: prediction depth; 0 where 
 COMMENT ON COLUMN final_depth_block.defined IS 'Bitmap: has a prediction depth.';
 COMMENT ON COLUMN final_depth_block.held_out IS
 'Bitmap: the examples that the run did not train on.';
+COMMENT ON COLUMN final_depth_block.split IS 'Split of the block: train or test.';

@@ -39,7 +39,7 @@ FROM (
         history_block.evaluations,
         history_block.planes,
         (1 << history_block.planes) - 1 AS never,
-        block.split,
+        history_block.split,
         block.first_example,
         block.first_position,
         run_block.held_out,

@@ -26,7 +26,8 @@ SELECT
     history_part.last_mistake,
     history_part.ever,
     history_part.at_first,
-    history_part.at_last
+    history_part.at_last,
+    history_part.split
 FROM history_part
 WHERE history_part.part = 0
 UNION ALL
@@ -46,7 +47,8 @@ SELECT
     history_part.last_mistake,
     history_part.ever,
     history_part.at_first,
-    history_part.at_last
+    history_part.at_last,
+    history_part.split
 FROM history_part
 WHERE history_part.part = 1
 UNION ALL
@@ -66,7 +68,8 @@ SELECT
     history_part.last_mistake,
     history_part.ever,
     history_part.at_first,
-    history_part.at_last
+    history_part.at_last,
+    history_part.split
 FROM history_part
 WHERE history_part.part = 2
 UNION ALL
@@ -86,7 +89,8 @@ SELECT
     history_part.last_mistake,
     history_part.ever,
     history_part.at_first,
-    history_part.at_last
+    history_part.at_last,
+    history_part.split
 FROM history_part
 WHERE history_part.part = 3;
 
@@ -109,3 +113,4 @@ COMMENT ON COLUMN history_block.last_mistake IS 'Slices: last evaluation that is
 COMMENT ON COLUMN history_block.ever IS 'Bitmap: right at some evaluation.';
 COMMENT ON COLUMN history_block.at_first IS 'Bitmap: right at the first evaluation recorded.';
 COMMENT ON COLUMN history_block.at_last IS 'Bitmap: right at the last evaluation recorded.';
+COMMENT ON COLUMN history_block.split IS 'Split of the block: train or test.';

@@ -23,7 +23,8 @@ SELECT
     (past.history).last_mistake,
     (past.history).ever,
     (past.history).at_first,
-    (past.history).at_last
+    (past.history).at_last,
+    past.split
 FROM (
     SELECT
         counted_run.ensemble_id,
@@ -32,6 +33,7 @@ FROM (
         counted_run.run_id,
         counted_run.seed,
         outcome_block.block,
+        block.split,
         counted_run.run_id % 4 AS part,
         count(*)::INTEGER AS evaluations,
         max(outcome_block.evaluation) AS last_evaluation,
@@ -55,6 +57,8 @@ FROM (
             counted_run.ensemble_id = extent.ensemble_id
             AND counted_run.ensemble = extent.ensemble
     INNER JOIN outcome_block ON counted_run.run_id = outcome_block.run_id
+    INNER JOIN block
+        ON counted_run.dataset_id = block.dataset_id AND outcome_block.block = block.block
     GROUP BY
         counted_run.ensemble_id,
         counted_run.ensemble,
@@ -62,6 +66,7 @@ FROM (
         counted_run.run_id,
         counted_run.seed,
         outcome_block.block,
+        block.split,
         extent.planes
 ) AS past;
 
@@ -85,3 +90,4 @@ COMMENT ON COLUMN history_part.last_mistake IS 'Slices: last evaluation that is 
 COMMENT ON COLUMN history_part.ever IS 'Bitmap: right at some evaluation.';
 COMMENT ON COLUMN history_part.at_first IS 'Bitmap: right at the first evaluation recorded.';
 COMMENT ON COLUMN history_part.at_last IS 'Bitmap: right at the last evaluation recorded.';
+COMMENT ON COLUMN history_part.split IS 'Split of the block: train or test.';

@@ -21,7 +21,7 @@ FROM (
     SELECT
         poll.ensemble,
         poll.ensemble_id,
-        block.split,
+        poll.split,
         block.first_example,
         block.first_position,
         poll.predictions,
@@ -35,6 +35,7 @@ FROM (
             vote.ensemble_id,
             vote.dataset_id,
             vote.block,
+            vote.split,
             -- Every vote of an example is for one class.
             sum(bitslice_value(vote.votes, 0))::INTEGER AS predictions,
             bitslice_winner(
@@ -55,6 +56,7 @@ FROM (
                 class_vote_block.ensemble_id,
                 class_vote_block.dataset_id,
                 class_vote_block.block,
+                class_vote_block.split,
                 class_vote_block.class,
                 bitslice_sum(class_vote_block.votes) AS votes
             FROM class_vote_block
@@ -63,12 +65,13 @@ FROM (
                 class_vote_block.ensemble_id,
                 class_vote_block.dataset_id,
                 class_vote_block.block,
+                class_vote_block.split,
                 class_vote_block.class
         ) AS vote
         INNER JOIN block AS truth
             ON vote.dataset_id = truth.dataset_id AND vote.block = truth.block
         GROUP BY
-            vote.ensemble, vote.ensemble_id, vote.dataset_id, vote.block, truth.label
+            vote.ensemble, vote.ensemble_id, vote.dataset_id, vote.block, vote.split, truth.label
     ) AS poll
     INNER JOIN block ON poll.dataset_id = block.dataset_id AND poll.block = block.block
 ) AS expanded;

@@ -20,13 +20,15 @@ SELECT
     bitslice_select(array_agg(history_block.learned), count(*)::INTEGER / 2 + 1) AS upper_median,
     bitslice_sum(bitslice_mask(history_block.first_correct, history_block.ever)) AS first_correct,
     bitslice_sum(history_block.last_mistake) AS last_mistake,
-    bitslice_sum(history_block.forgotten) AS forgotten
+    bitslice_sum(history_block.forgotten) AS forgotten,
+    history_block.split
 FROM history_block
 GROUP BY
     history_block.ensemble,
     history_block.ensemble_id,
     history_block.dataset_id,
     history_block.block,
+    history_block.split,
     history_block.planes;
 
 COMMENT ON VIEW learned_block IS
@@ -53,3 +55,4 @@ COMMENT ON COLUMN learned_block.last_mistake IS
 'Slices of the sum of the last evaluations that are wrong; 0 for a run without mistakes.';
 COMMENT ON COLUMN learned_block.forgotten IS
 'Slices of the number of times that right is followed by wrong.';
+COMMENT ON COLUMN learned_block.split IS 'Split of the block: train or test.';

@@ -42,7 +42,7 @@ FROM (
     SELECT
         member.ensemble,
         member.ensemble_id,
-        member.splits[part.set] AS split,
+        member.split,
         member.bands[part.set] AS band,
         member.never,
         member.runs,
@@ -56,10 +56,10 @@ FROM (
             source.ensemble,
             source.ensemble_id,
             source.block,
+            source.split,
             max(source.never) AS never,
             count(source.learned)::INTEGER AS runs,
             array_agg(source.learned) FILTER (WHERE source.learned IS NOT NULL) AS learned,
-            array_agg(source.split) FILTER (WHERE source.mask IS NOT NULL) AS splits,
             array_agg(source.band) FILTER (WHERE source.mask IS NOT NULL) AS bands,
             array_agg(source.mask) FILTER (WHERE source.mask IS NOT NULL) AS masks,
             array_agg(source.size) FILTER (WHERE source.mask IS NOT NULL) AS sizes,
@@ -74,7 +74,7 @@ FROM (
                 history_block.block,
                 (1 << history_block.planes) - 1 AS never,
                 history_block.learned,
-                NULL::TEXT AS split,
+                history_block.split,
                 NULL::INTEGER AS band,
                 NULL::BIT VARYING AS mask,
                 NULL::INTEGER AS size,
@@ -110,7 +110,7 @@ FROM (
                         accessibility_block.ensemble,
                         accessibility_block.ensemble_id,
                         accessibility_block.block,
-                        block.split,
+                        accessibility_block.split,
                         block.size,
                         generate_series(0, block.size - 1) AS slot,
                         unnest(accessibility_block.accessibility) AS accessibility
@@ -129,14 +129,14 @@ FROM (
                 ranked.size,
                 ranked.band
         ) AS source
-        GROUP BY source.ensemble, source.ensemble_id, source.block
+        GROUP BY source.ensemble, source.ensemble_id, source.block, source.split
     ) AS member
     CROSS JOIN
         LATERAL bitslice_masked_tally(member.learned, member.masks, member.never) AS part
     GROUP BY
         member.ensemble,
         member.ensemble_id,
-        member.splits[part.set],
+        member.split,
         member.bands[part.set],
         member.never,
         member.runs

@@ -41,7 +41,7 @@ FROM (
         learned_block.ensemble_id,
         learned_block.runs,
         easy.evaluations,
-        block.split,
+        learned_block.split,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
@@ -67,6 +67,7 @@ FROM (
                 accessibility_block.ensemble = learned_block.ensemble
                 AND accessibility_block.ensemble_id = learned_block.ensemble_id
                 AND accessibility_block.block = learned_block.block
+                AND accessibility_block.split = learned_block.split
         ) AS easy
     INNER JOIN block
         ON learned_block.dataset_id = block.dataset_id AND learned_block.block = block.block

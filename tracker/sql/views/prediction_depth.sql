@@ -29,7 +29,7 @@ FROM (
         prediction_depth_block.ensemble,
         prediction_depth_block.ensemble_id,
         prediction_depth_block.layers,
-        block.split,
+        prediction_depth_block.split,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,

@@ -18,13 +18,15 @@ SELECT
     bitslice_sum(final_depth_block.defined & final_depth_block.held_out) AS runs_held_out,
     bitslice_sum(bitslice_mask(final_depth_block.depth, final_depth_block.held_out))
         AS depth_held_out,
-    bitslice_sum(~final_depth_block.defined) AS runs_without
+    bitslice_sum(~final_depth_block.defined) AS runs_without,
+    final_depth_block.split
 FROM final_depth_block
 GROUP BY
     final_depth_block.ensemble,
     final_depth_block.ensemble_id,
     final_depth_block.dataset_id,
-    final_depth_block.block;
+    final_depth_block.block,
+    final_depth_block.split;
 
 COMMENT ON VIEW prediction_depth_block IS
 'Sums of prediction depths over the runs that trained on each example and over the others.';
@@ -41,3 +43,4 @@ COMMENT ON COLUMN prediction_depth_block.runs_held_out IS
 COMMENT ON COLUMN prediction_depth_block.depth_held_out IS 'Slices: their depths added up.';
 COMMENT ON COLUMN prediction_depth_block.runs_without IS
 'Slices: probed runs that have no depth for the example.';
+COMMENT ON COLUMN prediction_depth_block.split IS 'Split of the block: train or test.';

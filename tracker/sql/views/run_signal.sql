@@ -8,29 +8,44 @@
 
 CREATE VIEW run_signal AS
 SELECT
-    counted_run.ensemble,
-    counted_run.ensemble_id,
-    counted_run.run_id,
-    counted_run.seed,
-    block.split,
-    (block.first_example + value.place - 1)::INTEGER AS example_id,
-    (block.first_position + value.place - 1)::INTEGER AS position,
-    value.label,
-    signal_summary.signal,
-    signal_summary.evaluations,
-    value.mean,
-    value.deviation,
-    coalesce(get_bit(run_block.held_out, value.place::INTEGER - 1) = 1, block.split <> 'train')
-        AS held_out
-FROM counted_run
-INNER JOIN signal_summary ON counted_run.run_id = signal_summary.run_id
-INNER JOIN block
-    ON counted_run.dataset_id = block.dataset_id AND signal_summary.block = block.block
-CROSS JOIN
-    LATERAL unnest(signal_summary.mean, signal_summary.deviation, unslice(block.label))
-    WITH ORDINALITY AS value (mean, deviation, label, place)
-LEFT JOIN run_block
-    ON signal_summary.run_id = run_block.run_id AND signal_summary.block = run_block.block;
+    expanded.ensemble,
+    expanded.ensemble_id,
+    expanded.run_id,
+    expanded.seed,
+    expanded.split,
+    expanded.first_example + expanded.slot AS example_id,
+    expanded.first_position + expanded.slot AS position,
+    expanded.label,
+    expanded.signal,
+    expanded.evaluations,
+    expanded.mean,
+    expanded.deviation,
+    coalesce(get_bit(expanded.held_out, expanded.slot) = 1, expanded.split <> 'train') AS held_out
+FROM (
+    SELECT
+        counted_run.ensemble,
+        counted_run.ensemble_id,
+        counted_run.run_id,
+        counted_run.seed,
+        block.split,
+        block.first_example,
+        block.first_position,
+        signal_summary.signal,
+        signal_summary.evaluations,
+        run_block.held_out,
+        generate_series(0, block.size - 1) AS slot,
+        unnest(unslice(block.label)) AS label,
+        unnest(signal_summary.mean) AS mean,
+        unnest(signal_summary.deviation) AS deviation
+    FROM counted_run
+    INNER JOIN signal_summary ON counted_run.run_id = signal_summary.run_id
+    INNER JOIN block
+        ON counted_run.dataset_id = block.dataset_id AND signal_summary.block = block.block
+    LEFT JOIN run_block
+        ON
+            signal_summary.run_id = run_block.run_id
+            AND signal_summary.block = run_block.block
+) AS expanded;
 
 COMMENT ON VIEW run_signal IS
 'Mean and deviation of each signal over a run''s evaluations: data maps and AUM of single runs.';

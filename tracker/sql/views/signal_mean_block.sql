@@ -15,7 +15,8 @@ SELECT
     signal_mean_part.runs,
     signal_mean_part.mean,
     signal_mean_part.deviation,
-    signal_mean_part.mean_by_run
+    signal_mean_part.mean_by_run,
+    signal_mean_part.split
 FROM signal_mean_part
 WHERE signal_mean_part.part = 0
 UNION ALL
@@ -28,7 +29,8 @@ SELECT
     signal_mean_part.runs,
     signal_mean_part.mean,
     signal_mean_part.deviation,
-    signal_mean_part.mean_by_run
+    signal_mean_part.mean_by_run,
+    signal_mean_part.split
 FROM signal_mean_part
 WHERE signal_mean_part.part = 1
 UNION ALL
@@ -41,7 +43,8 @@ SELECT
     signal_mean_part.runs,
     signal_mean_part.mean,
     signal_mean_part.deviation,
-    signal_mean_part.mean_by_run
+    signal_mean_part.mean_by_run,
+    signal_mean_part.split
 FROM signal_mean_part
 WHERE signal_mean_part.part = 2
 UNION ALL
@@ -54,7 +57,8 @@ SELECT
     signal_mean_part.runs,
     signal_mean_part.mean,
     signal_mean_part.deviation,
-    signal_mean_part.mean_by_run
+    signal_mean_part.mean_by_run,
+    signal_mean_part.split
 FROM signal_mean_part
 WHERE signal_mean_part.part = 3;
 
@@ -72,3 +76,4 @@ COMMENT ON COLUMN signal_mean_block.deviation IS
 'Mean over runs of the population standard deviation over evaluations; one number an example.';
 COMMENT ON COLUMN signal_mean_block.mean_by_run IS
 'Mean over evaluations of each run, [runs][examples], by run_id.';
+COMMENT ON COLUMN signal_mean_block.split IS 'Split of the block: train or test.';

@@ -15,15 +15,19 @@ SELECT
     count(*)::INTEGER AS runs,
     rows_mean(array_agg(signal_summary.mean ORDER BY counted_run.run_id)) AS mean,
     rows_mean(array_agg(signal_summary.deviation ORDER BY counted_run.run_id)) AS deviation,
-    array_agg(signal_summary.mean ORDER BY counted_run.run_id) AS mean_by_run
+    array_agg(signal_summary.mean ORDER BY counted_run.run_id) AS mean_by_run,
+    block.split
 FROM counted_run
 INNER JOIN signal_summary ON counted_run.run_id = signal_summary.run_id
+INNER JOIN block
+    ON counted_run.dataset_id = block.dataset_id AND signal_summary.block = block.block
 GROUP BY
     counted_run.ensemble,
     counted_run.ensemble_id,
     counted_run.dataset_id,
     signal_summary.block,
-    signal_summary.signal;
+    signal_summary.signal,
+    block.split;
 
 COMMENT ON VIEW signal_mean_part IS
 'Mean over runs of the mean and deviation of each signal, for a block of examples.';
@@ -40,3 +44,4 @@ COMMENT ON COLUMN signal_mean_part.deviation IS
 'Mean over runs of the population standard deviation over evaluations; one number an example.';
 COMMENT ON COLUMN signal_mean_part.mean_by_run IS
 'Mean over evaluations of each run, [runs][examples], by run_id.';
+COMMENT ON COLUMN signal_mean_part.split IS 'Split of the block: train or test.';

@@ -83,7 +83,7 @@ FROM (
         SELECT
             mean.ensemble,
             mean.ensemble_id,
-            block.split,
+            mean.split,
             block.first_example,
             block.first_position,
             generate_series(0, block.size - 1) AS slot,
@@ -96,6 +96,7 @@ FROM (
                 signal_mean_block.ensemble_id,
                 signal_mean_block.dataset_id,
                 signal_mean_block.block,
+                signal_mean_block.split,
                 -- The largest of one.
                 max(signal_mean_block.mean) FILTER (WHERE signal_mean_block.signal = 'confidence')
                     AS confidence,
@@ -107,10 +108,11 @@ FROM (
                 signal_mean_block.ensemble,
                 signal_mean_block.ensemble_id,
                 signal_mean_block.dataset_id,
-                signal_mean_block.block
+                signal_mean_block.block,
+                signal_mean_block.split
         ) AS mean
         INNER JOIN block ON mean.dataset_id = block.dataset_id AND mean.block = block.block
-        WHERE block.split = 'train'
+        WHERE mean.split = 'train'
     ) AS expanded
 ) AS evidence
 GROUP BY

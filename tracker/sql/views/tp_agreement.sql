@@ -24,7 +24,7 @@ FROM (
     SELECT
         tp_block.ensemble,
         tp_block.ensemble_id,
-        block.split,
+        tp_block.split,
         block.first_example,
         block.first_position,
         tp_block.evaluation,

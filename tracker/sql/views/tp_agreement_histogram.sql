@@ -40,7 +40,7 @@ LEFT JOIN (
     SELECT
         tp_block.ensemble,
         tp_block.ensemble_id,
-        block.split,
+        tp_block.split,
         tp_block.evaluation,
         bucket.value,
         sum(bucket.examples) AS examples
@@ -51,7 +51,7 @@ LEFT JOIN (
     GROUP BY
         tp_block.ensemble,
         tp_block.ensemble_id,
-        block.split,
+        tp_block.split,
         tp_block.evaluation,
         bucket.value
 ) AS observed

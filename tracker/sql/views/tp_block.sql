@@ -12,15 +12,19 @@ SELECT
     outcome_block.block,
     outcome_block.evaluation,
     count(*)::INTEGER AS runs,
-    bitslice_sum(outcome_block.correct) AS correct
+    bitslice_sum(outcome_block.correct) AS correct,
+    block.split
 FROM counted_run
 INNER JOIN outcome_block ON counted_run.run_id = outcome_block.run_id
+INNER JOIN block
+    ON counted_run.dataset_id = block.dataset_id AND outcome_block.block = block.block
 GROUP BY
     counted_run.ensemble_id,
     counted_run.ensemble,
     counted_run.dataset_id,
     outcome_block.block,
-    outcome_block.evaluation;
+    outcome_block.evaluation,
+    block.split;
 
 COMMENT ON VIEW tp_block IS 'Right answers per example over the runs, as bit slices.';
 COMMENT ON COLUMN tp_block.runs IS 'Counted runs that have recorded the evaluation.';
@@ -30,3 +34,4 @@ COMMENT ON COLUMN tp_block.ensemble IS 'Name of the ensemble.';
 COMMENT ON COLUMN tp_block.dataset_id IS 'Id of its dataset.';
 COMMENT ON COLUMN tp_block.block IS 'Block of examples: see the table block.';
 COMMENT ON COLUMN tp_block.evaluation IS 'Ordinal of the evaluation; 0 is the untrained network.';
+COMMENT ON COLUMN tp_block.split IS 'Split of the block: train or test.';
