@@ -94,12 +94,13 @@ def _question(
     written: str | None = None,
 ) -> Query:
     """A question to `view`; `named` and `written` say how its keys and values are called there."""
+    columns = f"{named}, {written or ', '.join(values)}"
     return Query(
         name=view,
         title=title,
         keys=keys,
         values=values,
-        ours=f"SELECT {named}, {written or ', '.join(values)} FROM {view} WHERE ensemble = {{other}}",
+        ours=f"SELECT {columns} FROM {view} WHERE ensemble = {{other}}",
         rows=None,
         duckdb=(form,),
     )
