@@ -1,4 +1,7 @@
-"""The message queue: one message wakes a worker for one run; Postgres decides the rest."""
+"""The message queue: one message wakes a worker for one run; Postgres decides the rest.
+
+A message may also ask for a score of an ensemble; it is computed unless it is stored and current.
+"""
 
 import ssl
 from collections.abc import Iterable
@@ -15,6 +18,7 @@ from tracker.runs import mark_sent
 from tracker.settings import Settings
 
 TASK = "tracker.train_run"
+ANALYSIS_TASK = "tracker.analyze"
 
 # A sender gives up soon and says so: the run is queued in Postgres, and a worker will send it.
 _RETRY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
@@ -138,3 +142,22 @@ def waiting_messages(app: Celery, settings: Settings) -> int:
     with app.connection_for_read() as connection:
         declared = connection.default_channel.queue_declare(settings.queue, passive=False)
         return int(declared.message_count)
+
+
+def send_analysis(app: Celery, ensemble: str, score: str) -> None:
+    """Ask a worker to compute a score of an ensemble.
+
+    Nothing keeps the request but the message: one that is lost with its worker is sent again by
+    whoever misses the score.
+
+    Raises
+    ------
+    BrokerUnavailableError
+        If the broker does not answer.
+    """
+    try:
+        app.send_task(ANALYSIS_TASK, args=(ensemble, score))
+    except (OperationalError, OSError) as error:
+        raise BrokerUnavailableError(
+            f"the broker went away ({error}): nothing is queued, ask again when it is back"
+        ) from None

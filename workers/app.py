@@ -14,11 +14,13 @@ from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
 from celery.worker.consumer import consumer
 
+from tracker.analysis import analyze
 from tracker.db import get_engine
-from tracker.errors import BrokerUnavailableError
+from tracker.db.patience import AWAY
+from tracker.errors import BrokerUnavailableError, TrackerError
 from tracker.logs import configure
-from tracker.messages import MessageError, read_train_run
-from tracker.queue import TASK, make_celery, send_runs
+from tracker.messages import MessageError, read_analysis, read_train_run
+from tracker.queue import ANALYSIS_TASK, TASK, make_celery, send_runs
 from tracker.runs import worker_name
 from tracker.settings import get_settings
 from workers import drain
@@ -70,6 +72,23 @@ def train_run(*arguments: Any, **named: Any) -> None:
         logger.warning("this process cannot use its device any more: another takes its place")
         # The pool makes a new one.
         raise SystemExit
+
+
+@app.task(name=ANALYSIS_TASK)  # type: ignore[untyped-decorator]
+def analyze_ensemble(*arguments: Any, **named: Any) -> None:
+    """Compute a score of an ensemble, unless it is stored and current."""
+    try:
+        asked = read_analysis(arguments, named)
+        found = analyze(get_engine(settings), asked.ensemble, asked.score)
+    except (TrackerError, *AWAY) as error:
+        # Its first line: what a driver adds is for those who write drivers.
+        logger.error("%s", str(error).partition("\n")[0])  # noqa: TRY400
+        return
+    what = "computed" if found.computed else "current already"
+    logger.info(
+        "%s of %s: %s, %d examples from %d runs",
+        *(found.score, found.ensemble, what, found.examples, found.runs),
+    )
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -61,7 +61,7 @@ be looked up for each of the others."""
 
 
 def ensemble(name: str, runs: int, evaluations: int) -> Story:
-    """Random predictions, and one signal; every ensemble is of a dataset of its own."""
+    """Random predictions and signals; every ensemble is of a dataset of its own."""
     rng = np.random.default_rng([runs, evaluations])
     shape = (runs, sum(SIZES.values()), evaluations)
     labels = rng.integers(0, CLASSES, shape[1])
@@ -72,7 +72,9 @@ def ensemble(name: str, runs: int, evaluations: int) -> Story:
         labels=labels,
         predicted=np.where(rng.random(shape) < 0.7, labels[:, None], chosen),
         recorded=[range(evaluations)] * runs,
-        signals={"margin": rng.random(shape, dtype=np.float32)},
+        signals={
+            name: rng.random(shape, dtype=np.float32) for name in ("confidence", "el2n", "margin")
+        },
         depths=rng.integers(0, len(LAYERS) + 1, shape),
         probed=[evaluations - 1],
         votes_told=True,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tracker.ensembles import check_name
 from tracker.errors import TrackerError, UsageError
-from tracker.messages import LARGEST_ID, MessageError, read_train_run
+from tracker.messages import LARGEST_ID, LONGEST_NAME, MessageError, read_analysis, read_train_run
 from tracker.specs import MAX_EVALUATIONS, MAX_STEPS, EnsembleSpec, Schedule, Span
 from workers.transport import EnvelopeError, check_envelope
 
@@ -242,6 +242,39 @@ def test_an_envelope_with_a_wrong_part_is_refused(data: st.DataObject) -> None:
     place[key] = data.draw(JSON.filter(lambda value: not isinstance(value, kind)))
     with pytest.raises(EnvelopeError):
         check_envelope(changed)
+
+
+NAMES = st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"]), min_size=1, max_size=9)
+
+
+@given(NAMES, NAMES)
+def test_a_score_to_compute_is_read(ensemble: str, score: str) -> None:
+    for asked in (
+        read_analysis([ensemble, score], {}),
+        read_analysis([ensemble], {"score": score}),
+        read_analysis([], {"score": score, "ensemble": ensemble}),
+    ):
+        assert (asked.ensemble, asked.score) == (ensemble, score)
+
+
+@given(st.lists(JSON, max_size=3), st.dictionaries(st.sampled_from(["score", "other"]), JSON))
+def test_other_requests_for_a_score_are_refused(
+    arguments: list[object], named: dict[str, object]
+) -> None:
+    given = [*arguments, *named.values()]
+    if len(given) == 2 and all(isinstance(one, str) for one in given):
+        return
+    with pytest.raises(MessageError, match=r"^refused a message: ") as refused:
+        read_analysis(arguments, named)
+    assert len(str(refused.value)) < 120
+
+
+@pytest.mark.parametrize("name", ["", "a\x00b", "a\nb", "x" * (LONGEST_NAME + 1), "\ud800"])
+def test_names_in_messages_are_names(name: str) -> None:
+    with pytest.raises(MessageError, match=r"^refused a message: "):
+        read_analysis([name, "ensemble-agreement"], {})
+    with pytest.raises(MessageError, match=r"^refused a message: "):
+        read_analysis(["one", name], {})
 
 
 # --- specs, names, spans --------------------------------------------------------------------------

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from tracker.analysis import SCORES
+from tracker.analysis import SCORES, check_score, find_material
 from tracker.analysis import analyze as compute_score
 from tracker.cli import output
 from tracker.cli.output import counted
 from tracker.cli.session import open_engine
+from tracker.settings import get_settings
 
 VIEWS = {"ensemble-agreement": "ensemble_agreement"}
 """View that shows each score."""
@@ -18,6 +19,9 @@ VIEWS = {"ensemble-agreement": "ensemble_agreement"}
 def analyze(
     ensemble: Annotated[str, typer.Argument(help="Name of the ensemble.")],
     score: Annotated[str, typer.Argument(help=f"One of {', '.join(SCORES)}.")],
+    queue: Annotated[
+        bool, typer.Option("--queue", help="Let a worker compute it; do not wait.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compute a score of every example from the outputs of all runs, and store it.
@@ -25,6 +29,9 @@ def analyze(
     ensemble-agreement: mean Jensen-Shannon divergence between the runs' final softmax outputs,
     which `tracker enqueue --record outputs` keeps. What is stored and current is left alone.
     """
+    if queue:
+        _queue(ensemble, score, json=json)
+        return
     with Progress(console=output.err, transient=True) as bar:
         task = bar.add_task(f"{score} of {ensemble}", total=None)
         found = compute_score(
@@ -42,3 +49,24 @@ def analyze(
     else:
         output.out.print(f"nothing to do: {what} is there and current")
     output.note(f"next: `tracker query {VIEWS[score]} --ensemble {ensemble}`")
+
+
+def _queue(ensemble: str, score: str, *, json: bool) -> None:
+    """Have it computed by a worker, once it is known that there is something to compute."""
+    # Celery takes half a second to load.
+    from tracker.queue import check_broker, make_celery, send_analysis
+
+    settings = get_settings()
+    engine = open_engine(settings)
+    check_score(score)
+    with engine.connect() as connection:
+        found = find_material(connection, ensemble)
+    celery = make_celery(settings)
+    check_broker(celery, settings)
+    send_analysis(celery, ensemble, score)
+    if json:
+        output.print_json({"ensemble": ensemble, "score": score, "queued": True})
+        return
+    runs = counted(len(found.run_ids), "run")
+    output.out.print(f"queued {score} of {counted(found.examples, 'example')} from {runs}")
+    output.note(f"next: `tracker worker` computes it; `tracker query {VIEWS[score]}` shows it")
