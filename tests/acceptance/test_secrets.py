@@ -162,7 +162,7 @@ def every_command_line() -> Iterator[list[str]]:
                     found.add((process / "cmdline").read_bytes().decode(errors="replace"))
                 except OSError:  # it has ended
                     continue
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -232,9 +232,7 @@ def test_no_output_shows_a_secret(
     for variable, url in failures:
         assert "fail" in run("doctor", ends=1, **{variable: url})
         if "CHECKPOINT" not in variable or "nowhere" in url:
-            for debug in ((), ("--debug",)):
-                said = run(*debug, "worker", ends=1 if debug else 2, **{variable: url})
-                assert "tracker" in said
+            assert "Traceback" in run("--debug", "worker", ends=1, **{variable: url})
     ftp = {"TRACKER_CHECKPOINT_URL": failures[-1][1]}
     assert "stay (" in run("delete", name, "--yes", ends=0, **ftp)
 
