@@ -20,6 +20,9 @@ from tracker.settings import Settings
 TASK = "tracker.train_run"
 ANALYSIS_TASK = "tracker.analyze"
 
+AWAY = (OperationalError, RedisError, OSError)
+"""What is raised when the broker does not answer, or breaks off."""
+
 # A sender gives up soon and says so: the run is queued in Postgres, and a worker will send it.
 _RETRY = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 
@@ -107,7 +110,7 @@ def check_broker(app: Celery, settings: Settings) -> None:
             connection.ensure_connection(
                 max_retries=1, interval_start=0, interval_step=0.1, timeout=5
             )
-    except (OperationalError, OSError) as error:
+    except AWAY as error:
         raise BrokerUnavailableError(
             f"cannot connect to the broker at {describe_broker(settings)}: {error}"
         ) from None
@@ -128,7 +131,7 @@ def send_runs(app: Celery, engine: Engine, run_ids: Iterable[int]) -> None:
         with app.producer_pool.acquire(block=True) as producer:
             for run_id in ids:
                 app.send_task(TASK, args=(run_id,), producer=producer)
-    except (OperationalError, RedisError, OSError) as error:
+    except AWAY as error:
         raise BrokerUnavailableError(
             f"the broker went away ({error}): the runs are queued, and a worker that reaches it "
             "again will find them"
@@ -157,7 +160,7 @@ def send_analysis(app: Celery, ensemble: str, score: str) -> None:
     """
     try:
         app.send_task(ANALYSIS_TASK, args=(ensemble, score))
-    except (OperationalError, OSError) as error:
+    except AWAY as error:
         raise BrokerUnavailableError(
             f"the broker went away ({error}): nothing is queued, ask again when it is back"
         ) from None

@@ -77,6 +77,7 @@ def train_run(*arguments: Any, **named: Any) -> None:
 @app.task(name=ANALYSIS_TASK)  # type: ignore[untyped-decorator]
 def analyze_ensemble(*arguments: Any, **named: Any) -> None:
     """Compute a score of an ensemble, unless it is stored and current."""
+    drain.listen()  # a worker that stops ends this first
     try:
         asked = read_analysis(arguments, named)
         found = analyze(get_engine(settings), asked.ensemble, asked.score)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.support.ensembles import record, story_of, with_changes
 from tests.support.servers import Servers, connected, new_database
+from tracker.analysis import analyze
 from tracker.datasets import load_dataset
 from tracker.db.engine import libpq_url
 from tracker.db.migrate import ensure_current, upgrade
@@ -33,7 +34,7 @@ from workers.task import work
 
 TABLES = sorted(Base.metadata.tables)
 FILLED_BY_THE_OWNER = {
-    *("dataset", "split", "block", "example", "ensemble", "run", "score_block"),
+    *("dataset", "split", "block", "example", "ensemble", "run"),
     *("curriculum", "curriculum_epoch", "curriculum_snapshot"),
 }
 NOT_PERMITTED = "42501"
@@ -170,6 +171,7 @@ def test_the_writer_neither_queues_nor_renames_nor_steals(roled: Roled) -> None:
         "UPDATE run SET queue = 'mine'",
         "UPDATE run SET cancel_requested = true",
         "UPDATE outcome_block SET correct = ~correct",
+        "UPDATE score_block SET ensemble_id = 1",
         "UPDATE alembic_version SET version_num = '0001'",
     ):
         assert refusal(roled.writer, command) == NOT_PERMITTED, command
@@ -255,6 +257,7 @@ def test_a_worker_trains_a_whole_ensemble_as_the_writer(
         runs = enqueued(connection, settings.queue)
     ensure_current(roled.writer, migrate=False)
     assert [work(roled.writer, settings, run, "here:1") for run in runs] == ["complete"] * 2
+    assert scored_as_the_writer(roled, runs[0])
     # Again, as after other hardware: the history is begun anew.
     with roled.owner.begin() as connection:
         connection.execute(
@@ -262,11 +265,13 @@ def test_a_worker_trains_a_whole_ensemble_as_the_writer(
             {"run": runs[0]},
         )
     assert work(roled.writer, settings, runs[0], "here:1") == "complete"
+    assert scored_as_the_writer(roled, runs[0])
     with roled.writer.connect() as connection:
         empty = [
             table
             for table in INSERTED
-            if not connection.scalar(
+            if table != "score_block"
+            and not connection.scalar(
                 text(f"SELECT count(*) FROM {table} WHERE run_id = :run"), {"run": runs[0]}
             )
         ]
@@ -276,6 +281,16 @@ def test_a_worker_trains_a_whole_ensemble_as_the_writer(
             text("SELECT count(*) FROM outcome WHERE run_id = ANY(:runs)"), {"runs": list(runs)}
         )
     assert outcomes == 2 * 2 * 100
+
+
+def scored_as_the_writer(roled: Roled, run: int) -> bool:
+    """Was the score of the run's ensemble computed, and is it current now?"""
+    with roled.writer.connect() as connection:
+        of_run = "SELECT name FROM ensemble WHERE id = (SELECT ensemble_id FROM run WHERE id = :r)"
+        name = connection.scalar(text(of_run), {"r": run})
+        computed = analyze(roled.writer, name, "ensemble-agreement").computed
+        current = "SELECT bool_and(NOT stale) FROM ensemble_agreement WHERE ensemble = :name"
+        return computed and bool(connection.scalar(text(current), {"name": name}))
 
 
 def test_a_caretaker_works_as_the_writer(roled: Roled, settings: Settings) -> None:

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, delete, insert, select, text
+from psycopg.errors import ForeignKeyViolation
+from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
 from tracker.analysis.agreement import ensemble_agreement
 from tracker.db.models import Dataset, Ensemble, ScoreBlock
@@ -176,15 +179,6 @@ def store(
     NotFoundError
         If the ensemble has been deleted meanwhile.
     """
-    # Of two analyses at once the second waits here for the first.
-    held = select(Ensemble.id).where(Ensemble.id == material.ensemble_id)
-    if connection.scalar(held.with_for_update(key_share=True)) is None:
-        raise NotFoundError(f"ensemble {material.ensemble!r} was deleted while it was analyzed")
-    connection.execute(
-        delete(ScoreBlock).where(
-            ScoreBlock.ensemble_id == material.ensemble_id, ScoreBlock.score == score
-        )
-    )
     rows = [
         {
             "ensemble_id": material.ensemble_id,
@@ -196,4 +190,17 @@ def store(
         }
         for block, numbers in values.items()
     ]
-    connection.execute(insert(ScoreBlock), rows)
+    # Replaced in place: workers may add and change scores, but delete nothing.
+    written = insert(ScoreBlock)
+    changed = {name: written.excluded[name] for name in ("version", "runs", "value")}
+    written = written.on_conflict_do_update(
+        index_elements=["ensemble_id", "score", "block"], set_=changed
+    )
+    try:
+        connection.execute(written, rows)
+    except IntegrityError as error:
+        if not isinstance(error.orig, ForeignKeyViolation):
+            raise
+        raise NotFoundError(
+            f"ensemble {material.ensemble!r} was deleted while it was analyzed"
+        ) from None

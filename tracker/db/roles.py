@@ -42,6 +42,7 @@ INSERTED = (
     "depth_block",
     "probe_vote_block",
     "probe_accuracy",
+    "score_block",
 )
 """Tables that workers add rows to."""
 
@@ -62,8 +63,9 @@ UPDATED = {
         "error",
         "provenance",
     ),
+    "score_block": ("version", "runs", "value"),
 }
-"""Columns that workers change: the state of runs."""
+"""Columns that workers change: the state of runs, and scores that are computed anew."""
 
 CALLED = (
     "forget_evaluations(INTEGER, INTEGER, INTEGER)",
