@@ -93,12 +93,16 @@ def _in_address(url: str) -> Iterator[str]:
     # A password that is the user's name as well would be missed in every line about the user.
     if password and password not in (user, *re.split(r"[:/]", place), PROGRAM):
         yield password
-    of_database = scheme.startswith("postgres")
-    if user and not password and not of_database and not scheme.startswith("redis"):
+    of_database, of_broker = scheme.startswith("postgres"), scheme.startswith("redis")
+    if user and not password and not of_database and not of_broker:
         yield user  # of an object store: it may be a token
     for parameter in query.split("&"):
         name, _, value = parameter.partition("=")
-        if not of_database or name in SECRET_PARAMETERS:
+        # What else an address of those has are words of messages too: ssl_cert_reqs=none.
+        plain = (of_database and name not in SECRET_PARAMETERS) or (
+            of_broker and "password" not in name
+        )
+        if not plain:
             yield value
 
 

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
 
     @property
     def checkpoint_folder(self) -> str:
-        """Folder of the checkpoints, as fsspec takes it: `redaction.shown` is for messages."""
+        """Folder of the checkpoints, as fsspec takes it: `masking.shown` is for messages."""
         if self.checkpoint_url is not None and (url := self.checkpoint_url.get_secret_value()):
             return url
         return str(self.home / "checkpoints")

@@ -40,7 +40,7 @@ def test_secrets_are_known_as_written_and_as_meant() -> None:
     found = secrets_of(
         {
             "TRACKER_DATABASE_URL": DATABASE,
-            "tracker_broker_url": "redis://:a+b%21@host/0",
+            "tracker_broker_url": "rediss://:a+b%21@host/0?ssl_cert_reqs=none&ssl_password=key-word",
             "TRACKER_CHECKPOINT_URL": "s3://token@host/x?secret=abcdef",
             "TRACKER_READER_PASSWORD": "reading",
             "PGPASSWORD": "pgpass",
@@ -49,7 +49,7 @@ def test_secrets_are_known_as_written_and_as_meant() -> None:
     )
     assert set(found) == {
         "p%40ss%20word", "p@ss word", "k%25y1", "k%y1", "a+b%21", "a+b!", "a b!", "token", "abcdef",
-        "reading", "pgpass",
+        "reading", "pgpass", "key-word",
     }  # fmt: skip
     assert found == sorted(found, key=len, reverse=True)
 
