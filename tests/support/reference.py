@@ -439,7 +439,7 @@ def run_history(recorded: Recorded) -> list[Row]:
 
 
 def run_progress(recorded: Recorded) -> list[Row]:
-    """Of the columns that do not depend on the clock; of runs that have no heartbeat after it."""
+    """Of the columns that do not depend on the clock; of runs without a heartbeat of their own."""
     story = recorded.story
     total = max(1, step_of(story.evaluations - 1))
     rows = []
@@ -460,7 +460,6 @@ def run_progress(recorded: Recorded) -> list[Row]:
                 "total_steps": total,
                 "share": step / total,
                 "examples_per_second": None,
-                "seconds_left": None,
                 "worker": "host:1" if claimed else None,
                 "error": None,
             }

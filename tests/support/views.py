@@ -65,7 +65,9 @@ VIEWS = {
     "example_label": View(("ensemble_id", "example_id"), reference.example_label),
     "run_accuracy": View(("run_id", "split", "evaluation"), reference.run_accuracy),
     "run_progress": View(
-        ("run_id",), reference.run_progress, clock=("started_at", "heartbeat_at", "finished_at")
+        ("run_id",),
+        reference.run_progress,
+        clock=("started_at", "heartbeat_at", "finished_at", "seconds_left"),
     ),
     "run_history": View(("run_id", "event_number"), reference.run_history, clock=("at",)),
     "tp_block": View(
