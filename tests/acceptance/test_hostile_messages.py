@@ -13,7 +13,7 @@ import redis
 
 from tests.acceptance.conftest import Tracker
 from tests.support.servers import Servers
-from tracker.queue import TASK
+from tracker.queue import ANALYSIS_TASK, TASK
 
 
 class Bomb:
@@ -108,6 +108,9 @@ def test_hostile_messages_are_refused_and_the_next_run_is_trained(
         "none": message(call()),
         "unknown name": message(call(run_id=1, command="rm")),
         "huge": message(call("x" * 5_000_000)),
+        "a score without its name": message(call("mine"), task=ANALYSIS_TASK),
+        "a score of no ensemble": message(call(1, "ensemble-agreement"), task=ANALYSIS_TASK),
+        "huge name of a score": message(call("mine", "x" * 5_000), task=ANALYSIS_TASK),
         "unknown task": message(call(1), task="os.system"),
         "no such body": message(b"[[[]"),
         "not a call": message(b"42"),

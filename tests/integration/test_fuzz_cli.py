@@ -11,9 +11,10 @@ import pytest
 import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, text
 
 from tests.support.ensembles import record, story_of
+from tests.support.recorded import row_counts
 from tests.support.servers import Servers, connected, new_database
 from tests.support.typed import typed
 from tracker.cli.main import app
@@ -152,16 +153,6 @@ def lines(draw: st.DrawFn, command: Command) -> list[str]:
     return line
 
 
-def rows(engine: Engine) -> dict[str, int]:
-    """Rows of every table."""
-    with engine.connect() as connection:
-        counts = " UNION ALL ".join(
-            f"SELECT '{name}', count(*) FROM {name}"
-            for name in inspect(connection).get_table_names()
-        )
-        return dict(map(tuple, connection.execute(text(counts))))
-
-
 def seed(engine: Engine) -> None:
     """The ensembles that a command may name: one with outcomes, one still queued."""
     right = np.random.default_rng(0).random((2, 16, 3)) < 0.6
@@ -210,7 +201,7 @@ def place(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_whatever_is_typed(place: Engine, command: Command, data: st.DataObject) -> None:
     line = data.draw(lines(command))
     seed(place)
-    before, files = rows(place), set(os.listdir())
+    before, files = row_counts(place), set(os.listdir())
     code, _, error = typed(line)
     made = set(os.listdir()) - files
     for name in made:
@@ -221,7 +212,7 @@ def test_whatever_is_typed(place: Engine, command: Command, data: st.DataObject)
     assert not [name for name in made if name.endswith(".part")]
     if code:
         assert not made
-        assert rows(place) == before
+        assert row_counts(place) == before
     if code and command.words[0] not in SAYS_ON_STDOUT:
         said = [each for each in error.splitlines() if each.startswith("tracker: ")]
         assert len(said) == 1

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine
 
+from tests.support.recorded import row_counts
 from tests.support.servers import Servers, connected, new_database
 from tracker.deletion import delete_ensemble
 from tracker.errors import TrackerError
@@ -115,16 +116,6 @@ def kept_engine(servers: Servers) -> Iterator[Engine]:
         yield engine
 
 
-def rows(engine: Engine) -> dict[str, int]:
-    """Rows of every table."""
-    with engine.connect() as connection:
-        counts = " UNION ALL ".join(
-            f"SELECT '{name}', count(*) FROM {name}"
-            for name in inspect(connection).get_table_names()
-        )
-        return dict(map(tuple, connection.execute(text(counts))))
-
-
 @pytest.mark.parametrize("case", FORMATS)
 @settings(suppress_health_check=list(HealthCheck))
 @given(data=st.data())
@@ -135,7 +126,7 @@ def test_whatever_a_file_holds(
     file = tmp_path / name
     write(file)
     file.write_bytes(data.draw(damaged(file.read_bytes())))
-    before = rows(kept_engine)
+    before = row_counts(kept_engine)
     refused = None
     tracemalloc.start()
     try:
@@ -152,5 +143,5 @@ def test_whatever_a_file_holds(
         assert refused.startswith(f"cannot import {name}: ")
         assert "\n" not in refused
         assert len(refused) < LONGEST_LINE
-    assert rows(kept_engine) == before
+    assert row_counts(kept_engine) == before
     assert peak < MOST_BYTES

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sqlalchemy import Engine, func, inspect, select, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import OperationalError
 
 from tests.support.ensembles import (
@@ -30,6 +30,7 @@ from tests.support.ensembles import (
     story_of,
     with_changes,
 )
+from tests.support.recorded import row_counts
 from tests.support.servers import Servers, connected, new_database
 from tests.support.strategies import stories
 from tests.support.views import check
@@ -113,16 +114,6 @@ def recorded_as(engine: Engine, story: Story, name: str) -> Recorded:
     return Recorded(
         told, ensemble.dataset_id, ensemble.id, list(run_ids), layout.block_size(told.num_classes)
     )
-
-
-def counts(engine: Engine) -> dict[str, int]:
-    """Rows of every table."""
-    with engine.connect() as connection:
-        names = inspect(connection).get_table_names()
-        return {
-            name: connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one()
-            for name in names
-        }
 
 
 @pytest.fixture(scope="module")
@@ -274,7 +265,7 @@ def contradicting(told: Story) -> dict[str, Any]:
 
 
 def test_what_turns_out_wrong_at_the_end_leaves_nothing(engine: Engine, tmp_path: Path) -> None:
-    before = counts(engine)
+    before = row_counts(engine)
     told = story()
     with pytest.raises(UsageError, match=r"theirs\.npz: correct\[2, 11, 2\] is "):
         import_ensemble(engine, [npz(tmp_path, **contradicting(told))], "theirs")
@@ -282,14 +273,14 @@ def test_what_turns_out_wrong_at_the_end_leaves_nothing(engine: Engine, tmp_path
     pq.write_table(table.slice(0, len(table) - 1), tmp_path / "theirs.parquet")
     with pytest.raises(UsageError, match="run 2, train example 19, evaluation 4 is missing"):
         import_ensemble(engine, [tmp_path / "theirs.parquet"], "theirs")
-    assert counts(engine) == before
+    assert row_counts(engine) == before
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_an_import_that_is_stopped_leaves_nothing(
     engine: Engine, tmp_path: Path, error: type[BaseException]
 ) -> None:
-    before = counts(engine)
+    before = row_counts(engine)
 
     def stop(done: int, _: int) -> None:
         if done == 7:
@@ -298,12 +289,12 @@ def test_an_import_that_is_stopped_leaves_nothing(
     told = UsageError if error is MemoryError else error
     with pytest.raises(told):
         import_ensemble(engine, [npz(tmp_path, **arrays_of(story()))], "theirs", progress=stop)
-    assert counts(engine) == before
+    assert row_counts(engine) == before
     import_ensemble(engine, [npz(tmp_path, **arrays_of(story()))], "theirs")
 
 
 def test_a_lost_connection_leaves_nothing(engine: Engine, tmp_path: Path) -> None:
-    before = counts(engine)
+    before = row_counts(engine)
 
     def cut(done: int, _: int) -> None:
         if done == 7:
@@ -317,13 +308,13 @@ def test_a_lost_connection_leaves_nothing(engine: Engine, tmp_path: Path) -> Non
 
     with pytest.raises(OperationalError):
         import_ensemble(engine, [npz(tmp_path, **arrays_of(story()))], "theirs", progress=cut)
-    assert counts(engine) == before
+    assert row_counts(engine) == before
 
 
 def test_names_that_are_taken(engine: Engine, tmp_path: Path) -> None:
     file = npz(tmp_path, **arrays_of(story()))
     import_ensemble(engine, [file], "theirs")
-    before = counts(engine)
+    before = row_counts(engine)
     with pytest.raises(UsageError, match=r"'theirs' exists: choose another --name, or remove it .*"
                                          "`tracker delete theirs`"):  # fmt: skip
         import_ensemble(engine, [tmp_path / "is not even read.npz"], "theirs")
@@ -338,7 +329,7 @@ def test_names_that_are_taken(engine: Engine, tmp_path: Path) -> None:
         import_ensemble(engine, [file], "others")
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM dataset WHERE name = 'others'"))
-    assert counts(engine) == before
+    assert row_counts(engine) == before
 
 
 def test_an_import_while_another_one_takes_the_name(engine: Engine, tmp_path: Path) -> None:
@@ -374,11 +365,11 @@ def test_evaluations_numbered_too_high_leave_nothing(engine: Engine, tmp_path: P
         (epochs / f"dynamics_epoch_{epoch}.jsonl").write_text(json.dumps(line))
     statistics = tmp_path / "stats_dict.pkl"
     statistics.write_bytes(pickle.dumps({0: [[0.5, 0.5], [1, 0], [1.0, -1.0]]}))
-    before = counts(engine)
+    before = row_counts(engine)
     for file in (epochs, statistics):
         with pytest.raises(UsageError, match="would be numbered 1000001: more than 1000000"):
             import_ensemble(engine, [file], "theirs", first_evaluation=1_000_000)
-        assert counts(engine) == before
+        assert row_counts(engine) == before
     import_ensemble(engine, [epochs], "theirs", first_evaluation=999_999)
 
 
@@ -506,11 +497,11 @@ def test_other_examples_than_the_datasets_are_refused(
     told = story(sizes={"train": 11, "test": 9}, dataset="ours")
     with engine.begin() as connection:
         register_dataset(connection, dataset_of(told))
-    before = counts(engine)
+    before = row_counts(engine)
     arrays, split, message = MISMATCHES[case]
     with pytest.raises(DatasetMismatchError, match=message):
         import_ensemble(engine, [npz(tmp_path, **arrays)], "theirs", dataset="ours", split=split)
-    assert counts(engine) == before
+    assert row_counts(engine) == before
 
 
 def test_classes_that_the_dataset_has_not(engine: Engine, tmp_path: Path) -> None:

@@ -75,8 +75,8 @@ def test_labels_that_are_wrong_in_both_tables(engine: Engine) -> None:
 
 def test_pictures_that_are_others(engine: Engine) -> None:
     noisy(engine, "")
-    other = "UPDATE example SET content_hash = sha256(content_hash) WHERE example_id = 39"
-    assert problems(engine, other.replace("sha256(content_hash)", "'0123456789abcdef'")) == [
+    other = "UPDATE example SET content_hash = '0123456789abcdef' WHERE example_id = 39"
+    assert problems(engine, other) == [
         "ensemble: examples or labels of split test are not those that were registered"
     ]
 
@@ -85,7 +85,6 @@ def test_pictures_that_are_others(engine: Engine) -> None:
 def test_original_labels_of_one_table(engine: Engine, noise: str) -> None:
     noisy(engine, noise)
     changed = "UPDATE example SET original_label = (original_label + 1) % 10 WHERE example_id = {}"
-    first = 1
     with engine.connect() as connection:
         query = "SELECT min(example_id) FROM example WHERE original_label IS NOT NULL"
         first = connection.scalar(text(query))

@@ -1,8 +1,8 @@
-"""All that a run has recorded, to the bit: for comparing one run with another."""
+"""What is stored, for comparing: all that a run has recorded, to the bit; rows of every table."""
 
 from typing import Any
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 IGNORED = {"run_id", "recorded_at"}
 
@@ -22,3 +22,13 @@ def everything_recorded(connection: Connection, run_id: int) -> dict[str, list[A
         query = text(f"SELECT {kept} FROM {table} WHERE run_id = :id")
         found[table] = sorted(map(tuple, connection.execute(query, {"id": run_id})))
     return found
+
+
+def row_counts(engine: Engine) -> dict[str, int]:
+    """How many rows every table has."""
+    with engine.connect() as connection:
+        counts = " UNION ALL ".join(
+            f"SELECT '{name}', count(*) FROM {name}"
+            for name in inspect(connection).get_table_names()
+        )
+        return dict(map(tuple, connection.execute(text(counts))))
