@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from tracker.errors import UsageError
 
 FULL = "full"
-SHARES = re.compile(r"(\d+):(\d+)")
-PARTS = re.compile(r"parts:(\d+)")
-PART = re.compile(r"part:(\d+)/(\d+)")
+SHARES = re.compile(r"(\d{1,2}):(\d{1,2})")
+PARTS = re.compile(r"parts:(\d{1,18})")
+PART = re.compile(r"part:(\d{1,18})/(\d{1,18})")
 _SHARE_STREAM, _PARTS_STREAM = 2, 3
 """Second numbers of the generators' seeds: neither they nor label noise draw the same."""
 
@@ -141,7 +141,7 @@ def parse_holdout(text: object) -> HoldOut | None:
     if text == FULL:
         return None
     shares, parts, part = (form.fullmatch(str(text)) for form in (SHARES, PARTS, PART))
-    if shares and int(shares[1]) + int(shares[2]) == 100 and 0 < int(shares[2]) < 100:
+    if shares and int(shares[1]) + int(shares[2]) == 100:
         return ShareHeldOut(int(shares[2]))
     if parts and int(parts[1]) > 1:
         return Parts(int(parts[1]))

@@ -27,7 +27,8 @@ from tracker.errors import UsageError, choice_error
 from tracker.holdout import HoldOut, held_out, parse_holdout
 from tracker.outcomes.signals import OUTPUTS, check_signals
 
-SPAN_PATTERN = re.compile(r"(\d+)\s*(epochs?|steps?)")
+# Of digits no more than numbers of 64 bits have: of thousands Python makes no number.
+SPAN_PATTERN = re.compile(r"(\d{1,18})\s*(epochs?|steps?)")
 PROBE_PATTERN = re.compile(r"none|final|every:([1-9]\d{0,6})")
 MAX_SEED = 2**31 - 1
 MAX_STEPS = 2**31 - 1

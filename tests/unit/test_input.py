@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracker.datasets.names import parse_name
+from tracker.datasets.noise import LabelNoise
 from tracker.ensembles import check_name
 from tracker.errors import TrackerError, UsageError
+from tracker.holdout import parse_holdout
 from tracker.messages import LARGEST_ID, LONGEST_NAME, MessageError, read_analysis, read_train_run
 from tracker.specs import MAX_EVALUATIONS, MAX_STEPS, EnsembleSpec, Schedule, Span
 from workers.transport import EnvelopeError, check_envelope
@@ -345,6 +348,29 @@ def test_a_name_is_letters_or_refused(name: str) -> None:
     assert re.fullmatch(r"[\w.+:=@-]+", accepted)
     assert "/" not in accepted
     assert accepted not in (".", "..")
+
+
+MANY = "9" * 5000
+"""Digits of which Python makes no number."""
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (Span.parse, f"{MANY}epochs"),
+        (parse_holdout, f"{MANY}:1"),
+        (parse_holdout, f"parts:{MANY}"),
+        (parse_holdout, f"part:1/{MANY}"),
+        (LabelNoise.parse, f"noise0.4-seed{MANY}"),
+    ],
+)
+def test_numbers_without_end_are_refused(read: Callable[[str], object], text: str) -> None:
+    with pytest.raises(UsageError):
+        read(text)
+
+
+def test_a_datasets_name_with_a_number_without_end_is_no_known_ones() -> None:
+    assert parse_name(f"digits-{MANY}") is None
 
 
 @given(st.text())

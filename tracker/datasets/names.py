@@ -8,7 +8,7 @@ from tracker.datasets.noise import LabelNoise
 from tracker.errors import UsageError
 
 NAME_PATTERN = re.compile(
-    r"(?P<dataset>.+?)(?:-(?P<examples>\d+))?(?:-(?P<label_noise>(?:noise|random).*))?"
+    r"(?P<dataset>.+?)(?:-(?P<examples>\d{1,18}))?(?:-(?P<label_noise>(?:noise|random).*))?"
 )
 
 

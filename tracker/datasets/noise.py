@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tracker.errors import UsageError
 
 MAX_NOISE_SEED = 2**32 - 1
-NOISE_PATTERN = re.compile(r"(?:noise(?P<share>\d+(?:\.\d+)?)|random)(?:-seed(?P<seed>\d+))?")
+NOISE_PATTERN = re.compile(r"(?:noise(?P<share>\d+(?:\.\d+)?)|random)(?:-seed(?P<seed>\d{1,18}))?")
 
 
 @dataclass(frozen=True)
