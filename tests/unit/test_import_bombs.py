@@ -138,14 +138,12 @@ def test_a_long_name_is_not_repeated_in_memory(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("limit", "noun"), [("MAX_EVALUATIONS", "evaluations of all runs")])
-def test_evaluations_have_an_end(
-    limit: str, noun: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parquet_survey, limit, 10)
+def test_evaluations_have_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_survey, "MAX_EVALUATIONS", 10)
     table = pa.table(outcomes(11, evaluation=pa.array(range(11))))
     pq.write_table(table, tmp_path / "a.parquet")
-    refused_soon(tmp_path / "a.parquet", None, "parquet", f"it has over 10 {noun}")
+    said = "it has over 10 evaluations of all runs"
+    refused_soon(tmp_path / "a.parquet", None, "parquet", said)
 
 
 def test_examples_have_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
