@@ -88,10 +88,8 @@ SAYS_ON_STDOUT = ("verify", "doctor", "psql")
 LEFT_OUT = {
     "--wait": "waits for a worker",
     "--watch": "redraws a terminal",
-    "--help": "ends at once",
     "--log-json": "would send the log of these tests there",
     "--worker": "trains",
-    "--no-worker": "waits for a worker",
 }
 
 
