@@ -36,12 +36,10 @@ _SUSPECTS = text("""
     ORDER BY score DESC, position
 """)
 _HELD_OUT = text("""
-    SELECT final_block.run_id, final_block.block, final_block.held_out::TEXT AS held_out
+    SELECT run_id, block, held_out::TEXT AS held_out
     FROM final_block
-    INNER JOIN block
-        ON final_block.dataset_id = block.dataset_id AND final_block.block = block.block
-    WHERE final_block.ensemble = :ensemble AND block.split = 'train'
-    ORDER BY final_block.run_id, final_block.block
+    WHERE ensemble = :ensemble AND split = 'train'
+    ORDER BY run_id, block
 """)
 
 
