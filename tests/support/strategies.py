@@ -1,4 +1,4 @@
-"""Hypothesis strategies for stories: ensembles of every shape, small enough to be written fast."""
+"""Hypothesis strategies: ensembles of every shape, small enough to be written fast, and JSON."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -7,6 +7,14 @@ from tests.support.ensembles import LAYERS, Story
 from tracker.outcomes.signals import SIGNALS
 
 CLASSES = (1, 2, 3, 10, 1000)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner,
+                                                                max_size=3),
+    max_leaves=6,
+)  # fmt: skip
+"""Whatever JSON has."""
 
 
 @st.composite
