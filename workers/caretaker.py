@@ -52,14 +52,20 @@ class Caretaker:
         try:
             engine = get_engine(self._settings)
             self.look_after(engine)
-            if self._once:
-                with engine.connect() as connection:
-                    own = runs.worker_name(os.getpid())
-                    if runs.open_runs(connection, self._settings.queue, own) == 0:
-                        return "no run is queued or running"
+            if self._once and self.is_done(engine):
+                return "no run is queued or running"
         except Exception as error:  # a server is away; whatever it is, the next round may succeed
             logger.warning("caretaker: %s: %s; trying again", type(error).__name__, error)
         return None
+
+    def is_done(self, engine: Engine) -> bool:
+        """Is no run open that this worker could train, and no score asked for?"""
+        with engine.connect() as connection:
+            own = runs.worker_name(os.getpid())
+            if runs.open_runs(connection, self._settings.queue, own) > 0:
+                return False
+        # Only a message tells of a score. One that is being computed ends before the worker does.
+        return waiting_messages(self._app, self._settings) == 0
 
     def look_after(self, engine: Engine) -> None:
         """Queue silent runs again, and send messages for queued runs that have none."""

@@ -13,7 +13,7 @@ from tracker.logs import HumanFormatter
 from tracker.outcomes import stream
 from tracker.outcomes.layout import Layout
 from tracker.outcomes.writer import EvaluationRecord
-from tracker.queue import make_celery, send_runs, waiting_messages
+from tracker.queue import make_celery, send_analysis, send_runs, waiting_messages
 from tracker.recipes import get_architecture
 from tracker.registry import register_dataset
 from tracker.runs import Claim, claim_run, request_cancel
@@ -290,4 +290,21 @@ def test_the_caretaker_queues_silent_runs_and_sends_lost_messages_again(
     caretaker.look_after(engine)
     assert row_of(engine, runs[0]).state == "queued"
     assert waiting_messages(app, settings) == 3
+    app.close()
+
+
+def test_with_once_a_worker_waits_for_runs_and_for_scores_that_were_asked_for(
+    engine: Engine, settings: Settings, runs: tuple[int, ...]
+) -> None:
+    app = make_celery(settings)
+    caretaker = Caretaker(app, settings)
+    assert not caretaker.is_done(engine)
+    with engine.begin() as database:
+        request_cancel(database, list(runs))
+    assert caretaker.is_done(engine)
+    send_analysis(app, "digits", "ensemble-agreement")
+    assert not caretaker.is_done(engine)
+    with app.connection_for_write() as connection:
+        connection.default_channel.queue_purge(settings.queue)
+    assert caretaker.is_done(engine)
     app.close()

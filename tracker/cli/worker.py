@@ -38,7 +38,8 @@ def worker(
         str | None, typer.Option(help="all, or numbers such as 0,1; without: all, or the CPU.")
     ] = None,
     once: Annotated[
-        bool, typer.Option("--once", help="Stop when no run is queued or running.")
+        bool,
+        typer.Option("--once", help="Stop when no run is queued or running and no score waits."),
     ] = False,
     log_json: Annotated[
         str | None,
