@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tracker.datasets import LabelNoise, StoredName, is_known, load_dataset, load_named, load_split
@@ -16,6 +16,7 @@ label_lists = st.lists(st.integers(0, 4), min_size=1, max_size=60).map(np.array)
 
 @given(labels=label_lists, share=shares, seed=st.integers(0, 9))
 def test_a_share_gets_another_class_and_the_rest_keeps_its_own(labels, share, seed) -> None:
+    assume(round(share * len(labels)) > 0)
     noise = LabelNoise(share, seed)
     noisy = noise.relabel(labels, 5)
     assert (noisy != labels).sum() == round(share * len(labels))
@@ -111,3 +112,12 @@ def test_the_noise_of_a_subset_is_its_own_share() -> None:
     np.testing.assert_array_equal(
         part.take("fewer", np.arange(7)).original_labels, part.original_labels[:7]
     )
+
+
+def test_a_share_of_no_example_is_refused() -> None:
+    labels = np.arange(100) % 5
+    with pytest.raises(
+        UsageError, match=r"noise of 0\.001 makes none of 100 training labels wrong"
+    ):
+        LabelNoise(0.001).relabel(labels, 5)
+    assert (LabelNoise(0.01).relabel(labels, 5) != labels).sum() == 1

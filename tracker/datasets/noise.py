@@ -71,7 +71,7 @@ class LabelNoise:
         Raises
         ------
         UsageError
-            If a label shall be wrong and there is no other class.
+            If a label shall be wrong and there is no other class, or the share is of no example.
         """
         # RandomState and not default_rng: NumPy promises never to change its stream (NEP 19).
         # Two numbers, so that no stream is that of a subset's permutation.
@@ -80,7 +80,13 @@ class LabelNoise:
             return random.randint(0, num_classes, len(labels)).astype(np.int64)
         if num_classes < 2:
             raise UsageError("label noise needs a dataset with more than one class")
+        wrong = round(self.share * len(labels))
+        if wrong == 0:
+            raise UsageError(
+                f"label noise of {self.share:g} makes none of {len(labels)} training labels wrong: "
+                "choose a larger share"
+            )
         noisy = labels.copy()
-        chosen = random.permutation(len(labels))[: round(self.share * len(labels))]
+        chosen = random.permutation(len(labels))[:wrong]
         noisy[chosen] += random.randint(1, num_classes, len(chosen))
         return noisy % num_classes
