@@ -73,7 +73,8 @@ def main() -> None:
         print("\n$ python demo/curriculum.py", flush=True)
         subprocess.run([sys.executable, str(FOLDER / "curriculum.py")], check=True)
         print(f"\ndone in {time.monotonic() - began:.0f} s. Next, ask in SQL:")
-        print('  .venv/bin/tracker psql -c "SELECT * FROM learning_order ORDER BY rank LIMIT 5"')
+        query = "SELECT * FROM learning_order WHERE split = 'train' ORDER BY rank LIMIT 5"
+        print(f'  .venv/bin/tracker psql -c "{query}"')
     finally:
         if ours:
             say("down")

@@ -32,7 +32,8 @@ def analyze(
     if queue:
         _queue(ensemble, score, json=json)
         return
-    with Progress(console=output.err, transient=True) as bar:
+    err = output.err
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(f"{score} of {ensemble}", total=None)
         found = compute_score(
             open_engine(),
