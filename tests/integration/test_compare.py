@@ -9,15 +9,26 @@ import typer
 from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import cohen_kappa_score
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from typer.testing import CliRunner
 
-from tests.support.ensembles import Recorded, Story, add_ensemble, record, story_of, with_changes
+from tests.support.ensembles import (
+    Recorded,
+    Story,
+    add_ensemble,
+    record,
+    spec_of,
+    story_of,
+    with_changes,
+)
 from tests.support.reference import accessibilities
 from tests.support.reference_comparison import both_or_only, cross_consistency, easiest_overlap
 from tracker.cli import compare as command
+from tracker.db.models import Ensemble
 from tracker.errors import NotFoundError, TrackerError, UsageError
+from tracker.holdout import parse_holdout
 from tracker.reports import Comparison, compare
+from tracker.specs import CurriculumSpec
 
 EXAMPLES = 40
 
@@ -136,6 +147,40 @@ def test_what_is_printed(
     assert row[4:] == [str(n) for n in (pair.both_right, pair.only_a, pair.only_b, pair.neither)]
     assert f"{found.order.spearman:.3f}" in text
     assert f"{found.errors.across.mean:.3f}" in text
+
+
+def test_what_each_was_trained_on_and_in_which_order_is_said(
+    engine: Engine, two: tuple[Recorded, Recorded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curriculum = CurriculumSpec(
+        parameters={
+            "order": "easy-first",
+            "pacing": {"name": "root", "start": 0.2, "grow": 0.8},
+            "balance": True,
+        },
+        source={"score": "accessibility.accessibility", "ensembles": ["fast"], "dropped": "these"},
+        snapshot="00",
+    )
+    shuffled = CurriculumSpec(
+        parameters={"order": "shuffled", "balance": False},
+        source={"score": "accessibility.accessibility", "ensembles": ["fast"]},
+        snapshot="00",
+    )
+    slow = spec_of(SLOW).model_copy(
+        update={"split": parse_holdout("part:1/3"), "curriculum": curriculum}
+    )
+    fast = spec_of(FAST).model_copy(update={"curriculum": shuffled})
+    with engine.begin() as connection:
+        for name, spec in (("slow", slow), ("fast", fast)):
+            values = {"spec": spec.model_dump(mode="json")}
+            connection.execute(update(Ensemble).where(Ensemble.name == name).values(values))
+    lines = [line.strip() for line in ask(engine, monkeypatch, "slow", "fast").splitlines()]
+    assert lines[3:5] == [
+        "part:1/3: each run trains on 10 of train",
+        "easy-first by accessibility.accessibility of fast, root pacing from 0.2 over 0.8, "
+        "classes in turn, without these of fast",
+    ]
+    assert lines[6] == "shuffled"
 
 
 def test_json_has_every_matched_evaluation(

@@ -42,8 +42,11 @@ def _heading(found: Comparison) -> None:
     grid = Table.grid(padding=(0, 2))
     size = found.a.sizes[found.split]
     grid.add_row("of", f"{found.a.dataset}, {size:,} {found.split} examples")
-    grid.add_row("a", _describe(found.a))
-    grid.add_row("b", _describe(found.b))
+    for letter, info in (("a", found.a), ("b", found.b)):
+        grid.add_row(letter, _describe(info))
+        for particular in (info.trained_on, info.order):
+            if particular is not None:
+                grid.add_row("", particular)
     title = f"{found.a.ensemble} (a) and {found.b.ensemble} (b)"
     output.out.print(Text(title, style="bold"))
     output.out.print(grid)

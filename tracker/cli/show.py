@@ -111,16 +111,13 @@ def _heading(summary: Summary) -> None:
     recorded = f"{len(summary.evaluations)}{whole} evaluations recorded"
     if isinstance(info.spec, EnsembleSpec):
         lines = {"trains": f"{info.spec.arch} on {info.dataset}, {sizes} examples"}
-        if info.spec.split is not None:
-            part = info.spec.trained_on(info.sizes["train"])
-            lines["split"] = f"{info.spec.split}: each run trains on {part:,} of train"
     else:
         lines = {
             "imported": f"{info.spec.file} ({info.spec.format})",
             "examples": f"{sizes}, dataset {info.dataset}",
         }
-    if info.recipe is not None:
-        lines["recipe"] = info.recipe
+    told = {"split": info.trained_on, "order": info.order, "recipe": info.recipe}
+    lines |= {name: line for name, line in told.items() if line is not None}
     lines["runs"] = f"{states}; {recorded}"
     if summary.runs < sum(info.runs.values()):
         lines["counted"] = f"{summary.runs} runs that have recorded something and not failed"

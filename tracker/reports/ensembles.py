@@ -6,11 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Double, func, select, true
 
+from tracker.curriculum.order import BLIND
 from tracker.db.models import RUN_STATES, Dataset, Ensemble, Run, Split
 from tracker.ensembles import count_states, get_ensemble_id
 from tracker.reports import views
 from tracker.sources import ImportedSource, imported_from
-from tracker.specs import EnsembleSpec, Recipe, Recording
+from tracker.specs import CurriculumSpec, EnsembleSpec, Recipe, Recording
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,21 @@ class EnsembleInfo:
         if isinstance(self.spec, ImportedSource):
             return None
         return recipe_line(self.spec.recipe, self.spec.recording)
+
+    @property
+    def trained_on(self) -> str | None:
+        """On which training examples each run trains; None if on all, or if it was imported."""
+        if isinstance(self.spec, ImportedSource) or self.spec.split is None:
+            return None
+        size = self.spec.trained_on(self.sizes["train"])
+        return f"{self.spec.split}: each run trains on {size:,} of train"
+
+    @property
+    def order(self) -> str | None:
+        """Its curriculum in one line; None if it has none."""
+        if isinstance(self.spec, ImportedSource) or self.spec.curriculum is None:
+            return None
+        return curriculum_line(self.spec.curriculum)
 
 
 @dataclass(frozen=True)
@@ -116,6 +132,22 @@ def recipe_line(recipe: Recipe, recording: Recording) -> str:
     every = recording.every
     unit = every.unit if every.count == 1 else every.words
     parts.append(f"scored every {unit}{' and before training' if recording.initial else ''}")
+    return ", ".join(parts)
+
+
+def curriculum_line(curriculum: CurriculumSpec) -> str:
+    """In which order training examples are seen, in one line."""
+    parameters, source = curriculum.parameters, curriculum.source
+    of = " + ".join(source.get("ensembles", ()))
+    parts = [parameters["order"]]
+    if parameters["order"] not in BLIND:
+        parts[0] += f" by {source['score']} of {of}"
+    if pacing := parameters.get("pacing"):
+        parts.append(f"{pacing['name']} pacing from {pacing['start']:g} over {pacing['grow']:g}")
+    if parameters.get("balance"):
+        parts.append("classes in turn")
+    if dropped := source.get("dropped"):
+        parts.append(f"without {dropped} of {of}")
     return ", ".join(parts)
 
 
