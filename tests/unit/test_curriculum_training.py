@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracker.cli.curriculum_options import curriculum_options
 from tracker.curriculum.plan import Examples
 from tracker.curriculum.training import CurriculumOptions, RunOrder
 from tracker.errors import UsageError
@@ -85,6 +86,18 @@ def test_only_what_a_run_trains_on_takes_part_and_fills_its_epoch() -> None:
 def test_options_that_are_wrong_or_without_effect(changes: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         replace(EASY_FIRST, **changes).curriculum()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("order", "message"),
+    [
+        ("easy", "unknown order 'easy': choose one of easy-first"),
+        ("easy-first", "--curriculum easy-first needs --curriculum-scores"),
+    ],
+)
+def test_an_order_is_known_before_its_scores_are_asked_for(order: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        curriculum_options(order, None, None, None, None, None, False, False)
 
 
 # --- in training ----------------------------------------------------------------------------------

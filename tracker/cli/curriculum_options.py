@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tracker.curriculum.order import ORDERS
+from tracker.curriculum.order import ORDERS, check_order
 from tracker.curriculum.pacing import PACING
 from tracker.curriculum.training import CurriculumOptions
 from tracker.errors import UsageError
@@ -45,6 +45,7 @@ def curriculum_options(
             if value is not None:
                 raise UsageError(f"{option} needs --curriculum beside it: {', '.join(ORDERS)}")
         return None
+    check_order(order)
     if ensembles is None:
         raise UsageError(
             f"--curriculum {order} needs --curriculum-scores, an ensemble of the same dataset "
