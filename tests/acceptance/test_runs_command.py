@@ -16,7 +16,7 @@ def test_runs_are_listed(digits_ensemble: Tracker) -> None:
     ]  # fmt: skip
     assert [row.split()[0] for row in rows] == [str(seed) for seed in range(10)]
     assert {tuple(row.split()[2:5]) for row in rows} == {("complete", "1", "31/31")}
-    listed = json.loads(digits_ensemble("runs", "digits", "--format", "json"))
+    listed = json.loads(digits_ensemble("runs", "digits", "--json"))
     assert [run["seed"] for run in listed] == list(range(10))
 
 
@@ -31,7 +31,7 @@ def test_a_life_is_told(digits_ensemble: Tracker) -> None:
         "queued", "claimed", "evaluation", "complete"
     ]  # fmt: skip
     assert "evaluation 0 to 30" in happened[2]
-    life = json.loads(digits_ensemble("runs", "digits", "--seed", "3", "--format", "json"))
+    life = json.loads(digits_ensemble("runs", "digits", "--seed", "3", "--json"))
     [[run]] = digits_ensemble.sql("SELECT id FROM run WHERE seed = 3")
     assert life["run"]["run_id"] == int(run)
     assert digits_ensemble("runs", "digits", "--run", run) == told
@@ -47,7 +47,6 @@ def test_a_life_is_told(digits_ensemble: Tracker) -> None:
         (("digits", "--run", "99999"), "ensemble 'digits' has no run 99999: it has "),
         (("digits", "--run", "1", "--seed", "1"), "--run 1 and --seed 1: give one of them"),
         (("digit",), "no ensemble 'digit': choose one of digits"),
-        (("digits", "--format", "xml"), "unknown format 'xml': choose one of text, json"),
     ],
     ids=str,
 )

@@ -10,11 +10,10 @@ from rich.text import Text
 from tracker.cli.output import out, print_json, table
 from tracker.cli.session import open_reader
 from tracker.ensembles import get_ensemble_id
-from tracker.errors import UsageError, choice_error
+from tracker.errors import UsageError
 from tracker.reports.history import EVALUATION, Event, RunLife, choose_run, life_of
 from tracker.reports.progress import RunProgress, runs_of
 
-FORMATS = ("text", "json")
 MACHINE = ("device", "cpu", "host")
 VERSIONS = ("tracker", "python", "torch", "numpy", "cuda")
 
@@ -23,21 +22,19 @@ def runs(
     ensemble: Annotated[str, typer.Argument(help="Name of the ensemble.")],
     run: Annotated[int | None, typer.Option(help="The life of the run with this id.")] = None,
     seed: Annotated[int | None, typer.Option(help="The life of the run of this seed.")] = None,
-    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the runs of an ensemble; with --run or --seed, what happened to one of them."""
-    if form not in FORMATS:
-        raise choice_error("format", form, FORMATS)
     if run is not None and seed is not None:
         raise UsageError(f"--run {run} and --seed {seed}: give one of them")
     with open_reader().connect() as connection:
         ensemble_id = get_ensemble_id(connection, ensemble)
         if run is None and seed is None:
             listed = runs_of(connection, ensemble_id)
-            print_json(listed) if form == "json" else out.print(_listed(listed))
+            print_json(listed) if json else out.print(_listed(listed))
             return
         life = life_of(connection, choose_run(connection, ensemble, ensemble_id, run, seed))
-    print_json(life) if form == "json" else _print_life(life)
+    print_json(life) if json else _print_life(life)
 
 
 def _listed(found: list[RunProgress]) -> Table:
