@@ -29,6 +29,8 @@ def test_a_configured_database_is_only_migrated_when_asked(
     assert tracker("db", "upgrade") == f"already at revision {HEAD}\n"
     assert "in order" in tracker("db", "check")
     assert "nothing is queued" in tracker("status")
+    # The broker was not configured, so an embedded one has started.
+    assert "Valkey" in tracker("down")
 
 
 @pytest.mark.embedded_only
