@@ -37,6 +37,8 @@ class ImportedSource(Frozen):
     """Signals that every run has at every evaluation; empty too where that is not told."""
     partial: tuple[str, ...] = Field(default=(), exclude_if=lambda partial: not partial)
     """Signals that some evaluations have not."""
+    outputs: bool = Field(default=False, exclude_if=lambda outputs: not outputs)
+    """Whether every run has final softmax outputs."""
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -51,7 +53,13 @@ class ImportedSource(Frozen):
 
     @classmethod
     def of(
-        cls, paths: Sequence[Path], form: str, splits: Iterable[str], partial: Iterable[str] = ()
+        cls,
+        paths: Sequence[Path],
+        form: str,
+        splits: Iterable[str],
+        partial: Iterable[str] = (),
+        *,
+        outputs: bool = False,
     ) -> "ImportedSource":
         """The source that these files, or the files in these folders, are."""
         digests = [_sha256(file) for file in _files(paths)]
@@ -64,6 +72,7 @@ class ImportedSource(Frozen):
             format=form,
             splits=tuple(splits),
             partial=tuple(partial),
+            outputs=outputs,
         )
 
 

@@ -30,8 +30,9 @@ MOST_BYTES = 64 << 20
 
 def arrays() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
+    predicted = rng.integers(0, 3, SHAPE)
     return {
-        "predicted": rng.integers(0, 3, SHAPE),
+        "predicted": predicted,
         "label": np.arange(6) % 3,
         "margin": rng.random(SHAPE).astype(np.float32),
         "seed": np.arange(2),
@@ -39,6 +40,8 @@ def arrays() -> dict[str, np.ndarray]:
         "example": np.array([f"e{n}" for n in range(6)]),
         "split": np.array(["train"] * 4 + ["test"] * 2),
         "held_out": np.array([[0, 0, 1, 0, 1, 1]] * 2, dtype=bool),
+        "outputs": np.eye(3, dtype=np.float32)[predicted[:, :, -1]],
+        "has_outputs": np.array([True, True]),
     }
 
 

@@ -367,7 +367,7 @@ def test_too_little_memory_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def exhausted(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(npz, "_survey", exhausted)
+    monkeypatch.setattr(npz, "survey", exhausted)
     with pytest.raises(UsageError, match=r"theirs\.npz: it needs more memory than this machine"):
         read(saved(tmp_path, correct=CORRECT))
 

@@ -7,7 +7,7 @@ key is that of the array.
 import json
 import tempfile
 import zipfile
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Container, Generator, Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -15,19 +15,24 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from sqlalchemy import func, select
 
-from tracker.db.models import OutcomeBlock
+from tracker.db.models import OutcomeBlock, OutputBlock
 from tracker.errors import TrackerError, UsageError
 from tracker.exports import outcomes
 from tracker.exports.source import Advance, Source
 from tracker.exports.subject import Subject
 from tracker.outcomes.held_out import read_held_out
 from tracker.outcomes.layout import plane_count
+from tracker.outcomes.outputs import HAS_OUTPUTS, read_outputs
 from tracker.outcomes.reader import read_history, read_labels, read_signal
+from tracker.outcomes.signals import OUTPUTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Parts = Iterable[NDArray[Any]]
+
+READ_NUMBERS = 2**22
+"""Softmax outputs that are read at once: 16 MB, and a few times that on their way."""
 
 
 def write(source: Source, file: BinaryIO, advance: Advance) -> int:
@@ -35,9 +40,11 @@ def write(source: Source, file: BinaryIO, advance: Advance) -> int:
 
     Of `outcome`: `correct` bool and, where known, `predicted` unsigned [runs, examples,
     evaluations]; each recorded signal, float32 of the same shape, NaN where it was not recorded;
-    `held_out` bool [runs, examples], `seed` [runs], `evaluation` [evaluations], and `label`,
-    `split`, `position` and `example_id` [examples]. Of other tables: one array a column; NULL is
-    NaN, NaT or the empty text. In both, `metadata` is JSON.
+    `outputs` float32 [runs, examples, classes] where a run has recorded them, and, if others have
+    not, `has_outputs` bool [runs] beside it (their outputs are NaN); `held_out` bool [runs,
+    examples], `seed` [runs], `evaluation` [evaluations], and `label`, `split`, `position` and
+    `example_id` [examples]. Of other tables: one array a column; NULL is NaN, NaT or the empty
+    text. In both, `metadata` is JSON.
 
     Raises
     ------
@@ -92,9 +99,19 @@ def _write_outcomes(archive: zipfile.ZipFile, source: Source, advance: Advance) 
     _put(archive, "split", names[layout.split_indices])
     unseen = (read_held_out(source.connection, run.run_id, layout) for run in subject.runs)
     _stream(archive, "held_out", np.bool_, shape[:2], unseen)
+    with_outputs = _runs_with_outputs(source)
+    share = 1 / (len(kinds) + bool(with_outputs))
     for name, dtype in kinds.items():
         with closing(_parts(source, name, evaluations)) as parts:
-            _stream(archive, name, dtype, shape, _counted(parts, advance, 1 / len(kinds)))
+            _stream(archive, name, dtype, shape, _counted(parts, advance, share))
+    if with_outputs:
+        classes = subject.dataset.num_classes
+        if len(with_outputs) < len(subject.runs):
+            told = [run.run_id in with_outputs for run in subject.runs]
+            _put(archive, HAS_OUTPUTS, np.array(told))
+        with closing(_outputs(source, with_outputs)) as parts:
+            counted = _counted(parts, advance, share * len(evaluations) / classes)
+            _stream(archive, OUTPUTS, np.float32, (*shape[:2], classes), counted)
     return subject.outcomes
 
 
@@ -157,6 +174,28 @@ def _parts(source: Source, name: str, evaluations: list[int]) -> Generator[NDArr
             yield from read_history(source.connection, run.run_id, name, layout, len(evaluations))
         else:
             yield from read_signal(source.connection, run.run_id, name, layout, evaluations)
+
+
+def _runs_with_outputs(source: Source) -> set[int]:
+    """Those of the runs that have recorded softmax outputs, by id."""
+    runs = [run.run_id for run in source.subject.runs]
+    query = select(OutputBlock.run_id).where(OutputBlock.run_id.in_(runs)).distinct()
+    return set(source.connection.scalars(query))
+
+
+def _outputs(source: Source, with_outputs: Container[int]) -> Generator[NDArray[np.float32]]:
+    """Softmax outputs of run after run, [N, K] of N consecutive examples; NaN of other runs."""
+    subject, classes = source.subject, source.subject.dataset.num_classes
+    for run in subject.runs:
+        for split in subject.layout.splits:
+            for block in split.blocks:
+                if run.run_id not in with_outputs:
+                    yield np.full((block.size, classes), np.nan, np.float32)
+                    continue
+                parts = read_outputs(source.connection, [run.run_id], block, classes, READ_NUMBERS)
+                with closing(parts):
+                    for (part,) in parts:
+                        yield part
 
 
 def _counted(parts: Parts, advance: Advance, share: float) -> Iterator[NDArray[Any]]:

@@ -154,6 +154,12 @@ def import_ensemble(
     with engine.connect() as connection:
         check_new(connection, name, dataset)
     trajectories = read_trajectories(paths, chosen, Options(split, first_evaluation))
-    source = ImportedSource.of(paths, chosen, trajectories.splits, trajectories.partial)
+    source = ImportedSource.of(
+        paths,
+        chosen,
+        trajectories.splits,
+        trajectories.partial,
+        outputs=trajectories.all_outputs,
+    )
     with within_memory(trajectories.what):
         return write_ensemble(engine, name, trajectories, source, dataset, data_folder, progress)

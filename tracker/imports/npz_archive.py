@@ -7,7 +7,7 @@ objects are never loaded.
 import math
 import zipfile
 import zlib
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,3 +183,13 @@ def names_of(member: Member | None, part: slice = slice(None)) -> list[int | str
         place = (part.start or 0) + double
         raise member.refusal()((place,), f"is {ids[double]!r}, as one before it")
     return ids
+
+
+def vector(members: Mapping[str, Member], name: str, size: int) -> Member | None:
+    """An array of one dimension, refused unless it has so many elements; None if there is none."""
+    member = members.get(name)
+    if member is not None and member.shape != (size,):
+        raise refuse(
+            member.file.name, f"array {name} must have shape ({size},), got {member.shape}"
+        )
+    return member

@@ -18,8 +18,9 @@ from tracker.datasets.pictureless import (
 )
 from tracker.db.models import Dataset, Example
 from tracker.errors import DatasetMismatchError, NotFoundError, UsageError
-from tracker.imports.trajectories import UNKNOWN, Examples, Trajectories
+from tracker.imports.trajectories import UNKNOWN, Examples, Trajectories, refuse
 from tracker.outcomes.layout import Layout, SplitRange
+from tracker.outcomes.signals import MAX_OUTPUTS
 from tracker.registry import (
     RegisteredDataset,
     find_dataset,
@@ -48,11 +49,19 @@ def own_target(connection: Connection, name: str, trajectories: Trajectories) ->
     ------
     DatasetMismatchError
         If another dataset has that name.
+    UsageError
+        If there are softmax outputs, but not all labels.
     """
     told = trajectories.has_labels
     labels = {split: _labels(part) for split, part in trajectories.splits.items()}
     classes = [str(index) for index in range(trajectories.num_classes)]
     unlabelled = any((part == UNKNOWN).any() for part in labels.values())
+    if unlabelled and trajectories.output_classes is not None:
+        raise refuse(
+            trajectories.what,
+            "it has outputs, but not the label of every example: add label, or give the --dataset "
+            "that has the labels",
+        )
     if unlabelled:
         # A class that nobody predicts: wrong stays wrong.
         labels = {
@@ -191,6 +200,32 @@ def _layout(dataset: RegisteredDataset, trajectories: Trajectories) -> Layout:
 def _moved(part: SplitRange, by: int) -> SplitRange:
     blocks = tuple(replace(block, first_example=block.first_example + by) for block in part.blocks)
     return replace(part, first_example=part.first_example + by, blocks=blocks)
+
+
+def check_outputs(trajectories: Trajectories, target: Target) -> None:
+    """Refuse softmax outputs that are not of the dataset's classes, or that no block has room for.
+
+    Raises
+    ------
+    UsageError
+        If their number of classes is another than the dataset's.
+    """
+    outputs, classes = trajectories.output_classes, target.dataset.num_classes
+    if outputs is None:
+        return
+    if outputs != classes:
+        raise refuse(
+            trajectories.what,
+            f"its outputs are of {outputs:,} classes, dataset {target.dataset.name!r} has "
+            f"{classes:,}",
+        )
+    largest = max(block.size for split in target.layout.splits for block in split.blocks)
+    if largest * outputs > MAX_OUTPUTS:
+        raise refuse(
+            trajectories.what,
+            f"outputs of {outputs:,} classes are {largest * outputs:,} numbers a block of "
+            f"examples, and at most {MAX_OUTPUTS:,} are stored: leave out its array outputs",
+        )
 
 
 def check_own_name(name: str) -> None:

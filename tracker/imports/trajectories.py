@@ -86,6 +86,8 @@ class Outcomes:
     """[X], non-negative; None where only right and wrong are told."""
     signals: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """[X] each, by name; those that are recorded at this evaluation."""
+    outputs: NDArray[np.float32] | None = None
+    """Softmax outputs [X, K], of the last evaluation of a run that has recorded them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,7 @@ class Trajectories:
     splits: Mapping[str, Examples]
     """In storage order."""
     num_classes: int
-    """One more than the largest class that is told; 0 where none is."""
+    """One more than the largest class that is told, and those of outputs; 0 where none is."""
     runs: Sequence[ImportedRun]
     outcomes: Callable[[], Iterator[Outcomes]]
     """Reads the file: run after run in order, each with its evaluations in order."""
@@ -113,6 +115,10 @@ class Trajectories:
     held_out: NDArray[np.bool_] | None = None
     """What each run did not train on, [runs, X]; None where the file does not tell: then it is all
     but the split train."""
+    output_classes: int | None = None
+    """K, the number of classes of the softmax outputs; None where no run has any."""
+    all_outputs: bool = False
+    """Whether every run has softmax outputs."""
 
     @property
     def size(self) -> int:

@@ -1,4 +1,4 @@
-"""Numbers of a file, checked: right and wrong, classes, signals, names."""
+"""Numbers of a file, checked: right and wrong, classes, signals, outputs, names."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tracker.errors import UsageError
 from tracker.imports.trajectories import MAX_CLASSES, first
+from tracker.outcomes.outputs import far_from_1
 from tracker.outcomes.signals import LAST_SIGNALS
 
 Refusal = Callable[[tuple[int, ...], str], UsageError]
@@ -21,15 +22,16 @@ UNRECORDED = np.float32(-np.inf)
 
 def as_correct(values: NDArray[Any], refusal: Refusal) -> NDArray[np.bool_]:
     """Right and wrong from booleans, or from numbers that are 0 or 1."""
-    return _as_truth(values, refusal, "wrong", "right")
+    return as_truth(values, refusal, "wrong", "right")
 
 
 def as_held_out(values: NDArray[Any], refusal: Refusal) -> NDArray[np.bool_]:
     """Held out or trained on from booleans, or from numbers that are 1 or 0."""
-    return _as_truth(values, refusal, "trained on", "held out")
+    return as_truth(values, refusal, "trained on", "held out")
 
 
-def _as_truth(values: NDArray[Any], refusal: Refusal, zero: str, one: str) -> NDArray[np.bool_]:
+def as_truth(values: NDArray[Any], refusal: Refusal, zero: str, one: str) -> NDArray[np.bool_]:
+    """Booleans, or numbers that are 0, which means `zero`, or 1, which means `one`."""
     if values.dtype == np.bool_:
         return values
     wrong = ~((values == 0) | (values == 1))
@@ -79,6 +81,19 @@ def as_signal(
             raise refusal(place, f"is {values[place]}, not a probability")
     checked = values.astype(np.float32)
     return checked if unrecorded is None else np.where(unrecorded, UNRECORDED, checked)
+
+
+def as_outputs(values: NDArray[Any], refusal: Refusal) -> NDArray[np.float32]:
+    """Softmax outputs [X, K] in single precision: probabilities of each example, or NaN."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        outputs = values.astype(np.float32)
+        wrong = far_from_1(outputs)
+    if wrong.any():
+        (example,) = first(wrong)
+        total = outputs[example].sum(dtype=np.float64)
+        raise refusal((example,), f"is no probability a class: from 0 on, with the sum 1, "
+                                  f"got the sum {total:.6g}")  # fmt: skip
+    return outputs
 
 
 def first_double(ids: Sequence[int | str]) -> int | None:

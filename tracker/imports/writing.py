@@ -12,7 +12,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from tracker.db.models import Ensemble, Run
 from tracker.errors import UsageError
-from tracker.imports.target import Target, attached_target, check_own_name, find_data, own_target
+from tracker.imports.target import (
+    Target,
+    attached_target,
+    check_outputs,
+    check_own_name,
+    find_data,
+    own_target,
+)
 from tracker.imports.trajectories import Outcomes, Trajectories, check_numbers, refuse, settle
 from tracker.outcomes.held_out import TRAIN, write_held_out
 from tracker.outcomes.layout import Layout, plane_count
@@ -82,6 +89,7 @@ def write_ensemble(
             target = own_target(connection, name, trajectories)
         else:
             target = attached_target(connection, dataset, trajectories, data)
+        check_outputs(trajectories, target)
         run_ids = _insert_runs(connection, name, trajectories, source, target)
         _write_runs(connection, run_ids, trajectories, target, progress or (lambda *_: None))
     evaluations = _evaluations(trajectories)
@@ -207,6 +215,7 @@ def _records(
             packed=_packed(outcomes, trajectories, target),
             signals=outcomes.signals,
             summaries=summaries,
+            outputs=outcomes.outputs,
         )
 
 

@@ -1,4 +1,4 @@
-"""The final softmax outputs of runs: written, compared with a replay, and read in parts."""
+"""The final softmax outputs of runs: written, compared with a replay, read in parts, checked."""
 
 import struct
 from collections.abc import Generator, Iterator, Sequence
@@ -16,6 +16,12 @@ from tracker.outcomes.packing import block_values, real_array, unpack_planes
 from tracker.outcomes.reader import CorruptOutcomesError, copy_fields
 from tracker.outcomes.signals import OUTPUTS
 from tracker.outcomes.unpacking import parse_reals, parse_varbit_array
+
+SUM_TOLERANCE = 1e-3
+"""How far from 1 outputs may sum to: half precision has three digits."""
+
+HAS_OUTPUTS = "has_outputs"
+"""Of which runs a file has outputs, where it has not those of all."""
 
 _OUTPUTS = "output_block (run_id, block, evaluation, value)"
 
@@ -127,3 +133,18 @@ def read_predicted(
     if planes is None or planes.size != block.size:
         return None
     return unpack_planes(planes.packed, block.size)
+
+
+def far_from_1(outputs: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Of which examples [N] the outputs [N, K] are no probabilities; NaN may be anything."""
+    sums = outputs.sum(1, dtype=np.float64)
+    off: NDArray[np.bool_] = (np.abs(sums - 1) > SUM_TOLERANCE) | (outputs < 0).any(1)
+    return off
+
+
+def exceeded(outputs: NDArray[np.floating], predicted: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Of which examples [N] another class than the predicted one has a larger output [N, K]."""
+    # A class that there is not is another check's business.
+    known = np.minimum(predicted.astype(np.int64), outputs.shape[1] - 1)
+    larger: NDArray[np.bool_] = outputs[np.arange(len(outputs)), known] < outputs.max(1)
+    return larger

@@ -33,7 +33,7 @@ from tracker.reports.subject import snapshot
 from tracker.sources import covered_layout, imported_from
 from tracker.verification.blocks import BlockChecker
 from tracker.verification.labels import Labels, check_labels
-from tracker.verification.outputs import check_outputs, check_scores
+from tracker.verification.outputs import check_outputs, check_scores, expected_outputs
 from tracker.verification.probes import check_probes, expected_probes
 from tracker.verification.problems import Problem, Verification, listed
 from tracker.verification.signals import check_signals, expected_signals
@@ -104,7 +104,7 @@ def _check(connection: Connection, ensemble: AnyRow, found: Verification) -> Ite
             connection, run.id, dataset.id, splits, expected, whole=whole
         ):
             yield Problem(run.seed, evaluation, block, what)
-        wanted = complete and bool(ensemble.spec.get("recording", {}).get("outputs"))
+        wanted = complete and expected_outputs(ensemble.spec)
         for evaluation, block, what in check_outputs(
             connection, run.id, layout, dataset.num_classes, wanted=wanted
         ):

@@ -4,7 +4,8 @@ Outputs have no checksum, but they sum to 1, and none is larger than that of the
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +13,19 @@ from sqlalchemy import Connection, func, select
 
 from tracker.db.models import OutputBlock, ScoreBlock
 from tracker.outcomes.layout import BlockRange, Layout
-from tracker.outcomes.outputs import read_outputs, read_predicted
-
-SUM_TOLERANCE = 1e-3
-"""How far from 1 outputs may sum to: half precision has three digits."""
+from tracker.outcomes.outputs import exceeded, far_from_1, read_outputs, read_predicted
+from tracker.sources import imported_from
 
 READ_NUMBERS = 2**22
 
 Finding = tuple[int | None, int | None, str]
 """An evaluation, a block (None for all), and what is wrong with its outputs."""
+
+
+def expected_outputs(spec: Mapping[str, Any]) -> bool:
+    """Whether every complete run of an ensemble with this stored spec has outputs."""
+    source = imported_from(spec)
+    return bool(spec.get("recording", {}).get("outputs")) if source is None else source.outputs
 
 
 def check_outputs(
@@ -92,21 +97,6 @@ def _check_values(
         if len(slots):
             first = block.first_example + int(slots[0])
             yield f"{what} for {len(slots):,} of {block.size:,} examples, first example_id {first}"
-
-
-def far_from_1(outputs: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Of which examples [N] the outputs [N, K] are no probabilities; NaN may be anything."""
-    sums = outputs.sum(1, dtype=np.float64)
-    off: NDArray[np.bool_] = (np.abs(sums - 1) > SUM_TOLERANCE) | (outputs < 0).any(1)
-    return off
-
-
-def exceeded(outputs: NDArray[np.floating], predicted: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Of which examples [N] another class than the predicted one has a larger output [N, K]."""
-    # A class that there is not is another check's business.
-    known = np.minimum(predicted.astype(np.int64), outputs.shape[1] - 1)
-    larger: NDArray[np.bool_] = outputs[np.arange(len(outputs)), known] < outputs.max(1)
-    return larger
 
 
 def check_scores(
