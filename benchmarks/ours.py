@@ -29,7 +29,8 @@ from tracker.outcomes.writer import EvaluationRecord
 from tracker.registry import RegisteredDataset, register_dataset
 from tracker.reports import compare
 from tracker.runs import claim_run, finish
-from tracker.specs import EnsembleSpec, Recipe, Span
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec, Recipe
 
 _TABLE_BYTES = """
     SELECT sum(pg_total_relation_size(c.oid))

@@ -11,8 +11,9 @@ from tracker.errors import NotFoundError, UsageError
 from tracker.events import note_event
 from tracker.recipes import get_architecture
 from tracker.registry import RegisteredDataset, hold_dataset
+from tracker.schedule import Schedule
 from tracker.sources import imported_from
-from tracker.specs import EnsembleSpec, Recipe, Schedule
+from tracker.specs import EnsembleSpec, Recipe
 
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tracker.errors import choice_error
-from tracker.specs import Recipe, Span, StepDecay
+from tracker.spans import Span
+from tracker.specs import Recipe, StepDecay
 
 
 @dataclass(frozen=True)

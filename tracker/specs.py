@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -26,62 +25,13 @@ from tracker.datasets.noise import LabelNoise
 from tracker.errors import UsageError, choice_error
 from tracker.holdout import HoldOut, held_out, parse_holdout
 from tracker.outcomes.signals import OUTPUTS, check_signals
+from tracker.spans import Span, SpanField, is_span
 
-# Of digits no more than numbers of 64 bits have: of thousands Python makes no number.
-SPAN_PATTERN = re.compile(r"(\d{1,18})\s*(epochs?|steps?)")
 PROBE_PATTERN = re.compile(r"none|final|every:([1-9]\d{0,6})")
 MAX_SEED = 2**31 - 1
-MAX_STEPS = 2**31 - 1
-MAX_EVALUATIONS = 1_000_000
 MAX_NAME = 200
 MAX_SEEDS = 100_000
 """Runs of one enqueue: more is a slip of the keyboard."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """A length of training: a number of epochs or of optimizer steps; `7000steps`, `1epoch`."""
-
-    count: int
-    unit: Literal["epoch", "step"]
-
-    @classmethod
-    def parse(cls, text: object) -> "Span":
-        """The span that `text` names.
-
-        Raises
-        ------
-        UsageError
-            If it is not a positive whole number followed by `epochs` or `steps`.
-        """
-        if isinstance(text, Span):
-            return text
-        match = SPAN_PATTERN.fullmatch(str(text).strip())
-        if match is None or int(match[1]) < 1:
-            raise UsageError(f"not a length of training: {text!r}; write 1epoch, 20epochs, 50steps")
-        return cls(int(match[1]), "epoch" if match[2].startswith("epoch") else "step")
-
-    def __str__(self) -> str:
-        return f"{self.count}{self.unit}{'' if self.count == 1 else 's'}"
-
-    @property
-    def words(self) -> str:
-        """As people write it: `3 epochs`."""
-        return f"{self.count} {self.unit}{'' if self.count == 1 else 's'}"
-
-    def steps(self, steps_per_epoch: int) -> int:
-        """The span in optimizer steps."""
-        return self.count if self.unit == "step" else self.count * steps_per_epoch
-
-
-def _parse_span(value: object) -> Span:
-    try:
-        return Span.parse(value)
-    except UsageError as error:
-        raise ValueError(str(error)) from None
-
-
-SpanField = Annotated[Span, BeforeValidator(_parse_span), PlainSerializer(str, return_type=str)]
 
 
 def _parse_label_noise(value: object) -> LabelNoise:
@@ -308,59 +258,7 @@ def _first_difference(one: dict[str, Any], other: dict[str, Any], prefix: str) -
 
 def _in_words(value: object) -> object:
     """A value of a spec for people to read."""
-    is_span = isinstance(value, str) and SPAN_PATTERN.fullmatch(value)
-    return Span.parse(value).words if is_span else value
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """A recipe laid out in optimizer steps for a training set of known size.
-
-    An epoch is a pass over the examples that a run trains on, which are equally many in all runs.
-    """
-
-    steps_per_epoch: int
-    total_steps: int
-    evaluation_steps: tuple[int, ...]
-    """Step after which each evaluation is made, in order."""
-    first_evaluation: int
-    """Ordinal of the first evaluation: 0 if the untrained network is scored, else 1."""
-
-    @classmethod
-    def of(cls, spec: EnsembleSpec, train_size: int) -> "Schedule":
-        """The schedule of `spec` for `train_size` training examples, held-out ones included.
-
-        The end of training is always an evaluation, also where `every` does not divide it.
-
-        Raises
-        ------
-        UsageError
-            If there are more steps or evaluations than the store has numbers for.
-        """
-        steps_per_epoch = -(-spec.trained_on(train_size) // spec.recipe.batch_size)
-        total = spec.recipe.length.steps(steps_per_epoch)
-        every = spec.recording.every.steps(steps_per_epoch)
-        count = -(-total // every)
-        if total > MAX_STEPS or count > MAX_EVALUATIONS:
-            raise UsageError(
-                f"{spec.recipe.length.words} of training, recorded every "
-                f"{spec.recording.every.words}: that is {total} steps and {count} "
-                f"evaluations, more than {MAX_STEPS} or {MAX_EVALUATIONS}"
-            )
-        points = [*range(every, total, every), total]
-        if spec.recording.initial:
-            points.insert(0, 0)
-        return cls(steps_per_epoch, total, tuple(points), 0 if spec.recording.initial else 1)
-
-    @property
-    def epochs(self) -> int:
-        """Number of epochs that are begun."""
-        return -(-self.total_steps // self.steps_per_epoch)
-
-    @property
-    def evaluations(self) -> int:
-        """Number of evaluations of one run."""
-        return len(self.evaluation_steps)
+    return Span.parse(value).words if is_span(value) else value
 
 
 def seed_range(seeds: int, start: int) -> range:

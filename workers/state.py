@@ -9,7 +9,8 @@ from torch import Tensor
 
 from tracker.curriculum.plan import Examples
 from tracker.curriculum.training import RunOrder
-from tracker.specs import EnsembleSpec, Schedule
+from tracker.schedule import Schedule
+from tracker.specs import EnsembleSpec
 from workers.data import TensorDataset
 from workers.models import build_model
 from workers.optimizers import OPTIMIZERS, learning_rate

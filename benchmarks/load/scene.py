@@ -25,7 +25,8 @@ from tracker.embedded import EmbeddedServers
 from tracker.ensembles import enqueue_runs
 from tracker.recipes import get_architecture
 from tracker.registry import register_dataset
-from tracker.specs import EnsembleSpec, Span
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec
 
 TRACKER = Path(sys.executable).with_name("tracker")
 OPEN = "state IN ('queued', 'running')"

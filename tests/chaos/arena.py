@@ -27,7 +27,8 @@ from tracker.queue import make_celery, send_runs
 from tracker.recipes import get_architecture
 from tracker.registry import register_dataset
 from tracker.settings import Settings
-from tracker.specs import EnsembleSpec, Recording, Span
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec, Recording
 
 TRACKER = Path(sys.executable).with_name("tracker")
 STALE_SECONDS = 4.0

@@ -15,7 +15,8 @@ from tracker.errors import DatasetMismatchError, NotFoundError, UsageError
 from tracker.recipes import get_architecture
 from tracker.registry import register_dataset
 from tracker.settings import Settings
-from tracker.specs import EnsembleSpec, Span
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec
 from workers.task import work
 
 SPEC = EnsembleSpec(

@@ -26,7 +26,8 @@ from tracker.outcomes import stream
 from tracker.recipes import get_architecture
 from tracker.registry import register_dataset
 from tracker.settings import Settings
-from tracker.specs import EnsembleSpec, Recording, Span
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec, Recording
 from workers import attempt
 from workers.task import work
 

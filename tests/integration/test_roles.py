@@ -29,7 +29,8 @@ from tracker.recipes import get_architecture
 from tracker.registry import register_dataset
 from tracker.runs import mark_sent, open_runs, reap, release, unsent_runs
 from tracker.settings import Settings
-from tracker.specs import EnsembleSpec, Probing, Recording, Span
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec, Probing, Recording
 from workers.task import work
 
 TABLES = sorted(Base.metadata.tables)

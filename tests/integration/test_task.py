@@ -18,7 +18,8 @@ from tracker.recipes import get_architecture
 from tracker.registry import register_dataset
 from tracker.runs import Claim, claim_run, request_cancel
 from tracker.settings import Settings
-from tracker.specs import EnsembleSpec, Recording, Span
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec, Recording
 from tracker.verification import verify
 from workers.caretaker import Caretaker
 from workers.task import work

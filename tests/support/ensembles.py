@@ -28,7 +28,8 @@ from tracker.outcomes.signals import SignalSummary
 from tracker.outcomes.writer import EvaluationRecord, record_evaluations
 from tracker.registry import register_dataset
 from tracker.runs import Claim, claim_run, finish
-from tracker.specs import EnsembleSpec, Recipe, Span
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec, Recipe
 
 STEPS_PER_EPOCH = 10
 

@@ -20,7 +20,8 @@ from tracker.errors import UsageError
 from tracker.outcomes.packing import checksum
 from tracker.recipes import get_architecture
 from tracker.runs import DECISIVE, Claim
-from tracker.specs import EnsembleSpec, Span
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec
 from workers.checkpoints import Checkpoints, UnfitError, seal, unseal
 from workers.data import TensorDataset, to_device
 from workers.state import TrainingState

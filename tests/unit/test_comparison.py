@@ -13,7 +13,8 @@ from tracker.curriculum.comparison import compare_arms
 from tracker.datasets import LabelNoise
 from tracker.errors import TrackerError, UsageError
 from tracker.recipes import get_architecture
-from tracker.specs import EnsembleSpec, Span
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec
 
 CLEAN = EnsembleSpec(dataset="mnist5k", arch="mlp-tiny", recipe=get_architecture("mlp-tiny").stock)
 NOISY = CLEAN.model_copy(update={"label_noise": LabelNoise(0.4)})

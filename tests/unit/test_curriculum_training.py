@@ -13,7 +13,8 @@ from tracker.curriculum.plan import Examples
 from tracker.curriculum.training import CurriculumOptions, RunOrder
 from tracker.errors import UsageError
 from tracker.recipes import get_architecture
-from tracker.specs import CurriculumSpec, EnsembleSpec, Recording, Span
+from tracker.spans import Span
+from tracker.specs import CurriculumSpec, EnsembleSpec, Recording
 from workers.data import TensorDataset, TensorSplit
 from workers.state import TrainingState
 from workers.training import train

@@ -15,7 +15,9 @@ from tracker.datasets.noise import LabelNoise
 from tracker.ensembles import check_name
 from tracker.errors import TrackerError, UsageError
 from tracker.holdout import parse_holdout
-from tracker.specs import MAX_EVALUATIONS, MAX_STEPS, EnsembleSpec, Schedule, Span
+from tracker.schedule import MAX_EVALUATIONS, MAX_STEPS, Schedule
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec
 
 
 @given(st.dictionaries(st.sampled_from([*EnsembleSpec.model_fields, "other"]), JSON))

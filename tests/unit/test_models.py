@@ -10,7 +10,8 @@ from torch.nn.functional import cross_entropy
 
 from tracker.errors import UsageError
 from tracker.recipes import ARCHITECTURES, get_architecture
-from tracker.specs import Recipe, Span, StepDecay
+from tracker.spans import Span
+from tracker.specs import Recipe, StepDecay
 from workers.models import MODELS, ImageShape, Network, build_model, st_vgg
 from workers.models.resnet18 import StandardizedConv2d
 

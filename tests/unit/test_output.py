@@ -15,7 +15,8 @@ from rich.console import Console
 from tracker.cli import output
 from tracker.cli.show import thin
 from tracker.reports import LearningScores, TpHistogram, difficulty_groups, recipe_line
-from tracker.specs import EnsembleSpec, Recipe, Recording, Span, StepDecay
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec, Recipe, Recording, StepDecay
 
 ROW = {"name": "mnist5k [a]", "share_of_all": "97.3%", "runs": 10, "left": None}
 

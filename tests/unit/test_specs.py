@@ -13,6 +13,8 @@ from tracker.ensembles import default_name
 from tracker.errors import UsageError
 from tracker.holdout import ShareHeldOut
 from tracker.recipes import ARCHITECTURES, get_architecture
+from tracker.schedule import Schedule
+from tracker.spans import Span
 from tracker.specs import (
     MAX_SEED,
     OPTIMIZERS,
@@ -20,8 +22,6 @@ from tracker.specs import (
     Probing,
     Recipe,
     Recording,
-    Schedule,
-    Span,
     StepDecay,
     check_optimizer,
     seed_range,

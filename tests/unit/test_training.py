@@ -14,7 +14,9 @@ from tracker.holdout import parse_holdout
 from tracker.outcomes import packing
 from tracker.outcomes.writer import EvaluationRecord
 from tracker.recipes import ARCHITECTURES, get_architecture
-from tracker.specs import EnsembleSpec, Probing, Recipe, Recording, Schedule, Span, StepDecay
+from tracker.schedule import Schedule
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec, Probing, Recipe, Recording, StepDecay
 from workers.data import TensorDataset, channel_statistics, to_device
 from workers.optimizers import learning_rate
 from workers.scoring import pack

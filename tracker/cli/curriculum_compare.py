@@ -29,7 +29,8 @@ from tracker.ensembles import Enqueued, default_name
 from tracker.errors import UsageError
 from tracker.recipes import get_architecture
 from tracker.settings import Settings, get_settings
-from tracker.specs import EnsembleSpec, Span, seed_range
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec, seed_range
 
 
 def compare(

@@ -23,17 +23,10 @@ from tracker.errors import UsageError, choice_error
 from tracker.holdout import HoldOut, parse_holdout
 from tracker.outcomes.signals import OUTPUTS, SIGNALS, check_signals
 from tracker.recipes import get_architecture
+from tracker.schedule import Schedule
 from tracker.settings import get_settings
-from tracker.specs import (
-    EnsembleSpec,
-    Probing,
-    Recipe,
-    Recording,
-    Schedule,
-    Span,
-    check_optimizer,
-    seed_range,
-)
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec, Probing, Recipe, Recording, check_optimizer, seed_range
 
 NOTED_BYTES = 1_000_000_000
 """What is recorded besides and takes more than this is worth a remark."""

@@ -7,7 +7,9 @@ from tracker.curriculum.comparison import CONTROL
 from tracker.curriculum.training import CurriculumOptions
 from tracker.datasets import get_dataset_info
 from tracker.errors import UsageError, choice_error
-from tracker.specs import EnsembleSpec, Schedule, Span
+from tracker.schedule import Schedule
+from tracker.spans import Span
+from tracker.specs import EnsembleSpec
 
 CONDITIONS: Mapping[str, str] = {
     "clean": "the labels as they are",

@@ -20,7 +20,8 @@ from tracker.curriculum.plan import Examples, make_ranking, plan_epoch
 from tracker.curriculum.records import snapshot_digest
 from tracker.curriculum.scores import Question, StoredSplit, ask, read_examples, read_split
 from tracker.errors import DatasetMismatchError, UsageError
-from tracker.specs import CurriculumSpec, EnsembleSpec, Schedule
+from tracker.schedule import Schedule
+from tracker.specs import CurriculumSpec, EnsembleSpec
 
 SUSPECTED = table("suspected_label_errors", column("ensemble", Text), column("position", Integer))
 
