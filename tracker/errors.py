@@ -6,6 +6,9 @@ the message on one line; a `UsageError` ends it with exit code 2, any other with
 
 from collections.abc import Iterable
 
+LISTED_RANGES = 10
+"""Ranges of numbers that a message lists: the seeds of an ensemble may have a gap after each."""
+
 
 class TrackerError(Exception):
     """Base class of everything that `tracker` raises on purpose."""
@@ -54,6 +57,20 @@ class ReplayError(TrackerError):
 def printable(text: str) -> str:
     """`text` in one line, without anything that would steer a terminal or cannot be encoded."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Numbers in few words: `0 to 4, 7`; `none` if there are none."""
+    spans: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    words = [f"{a}" if a == b else f"{a} to {b}" for a, b in spans[:LISTED_RANGES]]
+    if len(spans) > LISTED_RANGES:
+        words.append(f"... {spans[-1][1]}")
+    return ", ".join(words) or "none"
 
 
 def choice_error(what: str, value: object, choices: Iterable[object]) -> UsageError:

@@ -9,10 +9,11 @@ from sqlalchemy import Engine, text
 
 from tests.support.ensembles import add_ensemble, claimed, story_of
 from tracker.cli import waiting
-from tracker.cli.status import _render
+from tracker.cli.status import _chosen, _render
 from tracker.cli.waiting import wait_for
 from tracker.deletion import delete_ensemble
-from tracker.errors import TrackerError
+from tracker.errors import TrackerError, UsageError
+from tracker.reports.history import choose_run
 from tracker.reports.progress import ensembles_in_progress, running_runs, runs_of
 
 # Of 8 evaluations: 70 optimizer steps.
@@ -90,3 +91,21 @@ def test_waiting_for_what_is_deleted_ends_with_a_line_that_says_so(
         wait_for(engine, "demo", recorded.ensemble_id, poll_seconds=0.5)
     assert str(raised.value) == "ensemble 'demo' has been deleted: nothing to wait for"
     assert polls == [0.5]
+
+
+@pytest.mark.embedded_only
+def test_a_run_that_there_is_not_names_those_that_there_are(engine: Engine) -> None:
+    with engine.begin() as connection:
+        recorded = add_ensemble(connection, STORY)
+        gone = recorded.run_ids[1]
+        connection.execute(text("DELETE FROM run WHERE id = :id"), {"id": gone})
+        for chosen in (
+            lambda: choose_run(connection, "demo", recorded.ensemble_id, None, 1),
+            lambda: _chosen(connection, "demo", [0, 1]),
+        ):
+            with pytest.raises(UsageError, match=r"'demo' has no seed 1: it has 0, 2 to 3$"):
+                chosen()
+        run = choose_run(connection, "demo", recorded.ensemble_id, None, 2)
+        assert run.run_id == recorded.run_ids[2]
+        with pytest.raises(UsageError, match=rf"no run {gone}: it has {gone - 1}, {gone + 1} to"):
+            choose_run(connection, "demo", recorded.ensemble_id, gone, None)

@@ -15,7 +15,7 @@ from tracker.cli.output import note, out, print_json, table
 from tracker.cli.session import open_engine, open_reader
 from tracker.db.models import Run
 from tracker.ensembles import get_ensemble_id
-from tracker.errors import UsageError
+from tracker.errors import UsageError, ranges
 from tracker.exports.query import MAX_ROWS
 from tracker.reports.progress import (
     EnsembleProgress,
@@ -163,8 +163,7 @@ def _chosen(connection: Connection, ensemble: str, seeds: list[int] | None) -> l
     runs = {row.seed: row.id for row in connection.execute(query)}
     for wanted in seeds or ():
         if wanted not in runs:
-            known = f"{min(runs)} to {max(runs)}" if runs else "none"
-            raise UsageError(f"ensemble {ensemble!r} has no seed {wanted}: it has {known}")
+            raise UsageError(f"ensemble {ensemble!r} has no seed {wanted}: it has {ranges(runs)}")
     return [runs[wanted] for wanted in seeds] if seeds else list(runs.values())
 
 

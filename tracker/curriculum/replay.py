@@ -9,7 +9,7 @@ from tracker.curriculum.records import checksum, epochs_of, load_curriculum, loa
 from tracker.curriculum.training import RunOrder
 from tracker.db.models import Run
 from tracker.ensembles import get_ensemble_id
-from tracker.errors import NotFoundError, ReplayError, UsageError
+from tracker.errors import NotFoundError, ReplayError, UsageError, ranges
 from tracker.reports.ensembles import describe_ensemble
 from tracker.specs import EnsembleSpec
 
@@ -29,11 +29,8 @@ def replay_epoch(connection: Connection, name: str, epoch: int) -> Indices:
     record = load_curriculum(connection, name)
     recorded = {row.epoch: row for row in epochs_of(connection, name)}
     if epoch not in recorded:
-        begun = _ranges(sorted(recorded))
-        raise NotFoundError(
-            f"curriculum {name!r} has begun no epoch {epoch}: "
-            + (f"choose one of {begun}" if begun else "it has begun none")
-        )
+        begun = f"choose one of {ranges(recorded)}" if recorded else "it has begun none"
+        raise NotFoundError(f"curriculum {name!r} has begun no epoch {epoch}: {begun}")
     row = recorded[epoch]
     indices = plan_epoch(record.curriculum, load_snapshot(connection, row.snapshot), epoch).indices
     if checksum(indices) != bytes(row.checksum):
@@ -64,7 +61,7 @@ def replay_run(connection: Connection, ensemble: str, seed: int, epoch: int) -> 
     seeds = list(connection.scalars(select(Run.seed).where(of_ensemble).order_by(Run.seed)))
     if seed not in seeds:
         raise NotFoundError(
-            f"ensemble {ensemble!r} has no run of seed {seed}: choose one of {_ranges(seeds)}"
+            f"ensemble {ensemble!r} has no run of seed {seed}: choose one of {ranges(seeds)}"
         )
     examples = load_snapshot(connection, bytes.fromhex(spec.curriculum.snapshot))
     order = RunOrder.of(spec, examples, seed)
@@ -72,13 +69,3 @@ def replay_run(connection: Connection, ensemble: str, seed: int, epoch: int) -> 
     if not 0 <= epoch < epochs:
         raise NotFoundError(f"runs of {ensemble!r} have epochs 0 to {epochs - 1}, got {epoch}")
     return order.indices(epoch)
-
-
-def _ranges(numbers: list[int]) -> str:
-    """Ascending numbers in few words: `0 to 4, 7`."""
-    starts = [n for n in numbers if n - 1 not in numbers]
-    ends = [n for n in numbers if n + 1 not in numbers]
-    return ", ".join(
-        f"{first}" if first == last else f"{first} to {last}"
-        for first, last in zip(starts, ends, strict=True)
-    )

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from tracker.db.models import Evaluation, Run
-from tracker.errors import UsageError
+from tracker.errors import UsageError, ranges
 from tracker.reports.progress import RunProgress, runs_of
 from tracker.reports.views import run_history
 
@@ -61,8 +61,9 @@ def choose_run(
     what, wanted = ("seed", seed) if run_id is None else ("run", run_id)
     by_number = {run.seed if run_id is None else run.run_id: run for run in runs}
     if wanted not in by_number:
-        known = f"{min(by_number)} to {max(by_number)}" if by_number else "none"
-        raise UsageError(f"ensemble {ensemble!r} has no {what} {wanted}: it has {known}")
+        raise UsageError(
+            f"ensemble {ensemble!r} has no {what} {wanted}: it has {ranges(by_number)}"
+        )
     return by_number[wanted]
 
 
