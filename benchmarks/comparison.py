@@ -14,7 +14,7 @@ from benchmarks.asking import Asked, agree, ask, ask_forms
 from benchmarks.content import Content
 from benchmarks.duck import Duck, Loaded
 from benchmarks.mlflow_store import Logged, log_sample
-from benchmarks.ours import Ours, Written
+from benchmarks.ours import Deletion, Ours, Written
 from benchmarks.progress import say
 from benchmarks.queries import QUERIES, SECOND_QUERIES, Query, parameters, suited
 from benchmarks.queries.query import OTHER
@@ -53,8 +53,8 @@ class Comparison:
     """Seconds to compute ensemble agreement of the second ensemble."""
     compared: Figure | None = None
     """Seconds of what `tracker compare` asks of the two."""
-    deletion: float = float("nan")
-    """Seconds that it took to delete the ensemble, its space given back."""
+    deletion: Deletion | None = None
+    """What it took to delete the ensemble."""
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def compare(server: Server, content: Content, effort: Effort) -> Comparison:
             tell(query, found.asked[query.name])
         _ask_of_two(found, engine, ours, duck, effort)
         found.deletion = ours.delete()
-        say(f"    delete: {tables.seconds(found.deletion)}")
+        say(f"    delete: {found.deletion}")
     return found
 
 

@@ -107,7 +107,10 @@ def target_table(found: Comparison) -> str:
     if isinstance(lookup, Figure):
         milliseconds = lookup.median * 1000
         lines.append(_target("one example, ms", milliseconds, 20, "{:.1f}", at_most=True))
-    lines.append(_target("delete everything, s", found.deletion, 2, "{:.2f}", at_most=True))
+    if found.deletion is not None:
+        line = _target("delete everything, s", found.deletion.seconds, 2, "{:.2f}", at_most=True)
+        line[2] += f" ({found.deletion})"
+        lines.append(line)
     return tables.table(["figure", "reach", "measured", ""], lines)
 
 
