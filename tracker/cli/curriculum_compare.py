@@ -50,7 +50,10 @@ def compare(
     ] = None,
     pacing: Annotated[str, typer.Option(help="How the pool grows.")] = "root",
     start: Annotated[float, typer.Option(help="First share of the examples in the pool.")] = 0.2,
-    grow: Annotated[float, typer.Option(help="Share of training over which the pool grows.")] = 0.8,
+    grow: Annotated[
+        float,
+        typer.Option(help="Share of training over which the pool grows; 0: all are in it at once."),
+    ] = 0.8,
     reference_seeds: Annotated[
         int, typer.Option(help="Networks of the ensemble that gives the scores.")
     ] = 10,
@@ -81,7 +84,7 @@ def compare(
     clean = _spec(dataset, arch, examples, epochs, lr)
     noisy = clean.model_copy(update={"label_noise": LabelNoise(label_noise)})
     settings = get_settings()
-    engine = open_engine(settings)
+    engine = open_engine(settings, broker=True)
     brief = short_length(clean, short) if "short" in names else clean.recipe.length
     cases = make_conditions(names, clean, noisy, brief)
     references = _queue_references(engine, settings, cases, reference_seeds)

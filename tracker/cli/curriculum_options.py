@@ -12,7 +12,8 @@ from tracker.errors import UsageError
 PacingOption = Annotated[str | None, typer.Option(help=f"How the pool grows: {', '.join(PACING)}.")]
 StartOption = Annotated[float | None, typer.Option(help="First share of the examples in the pool.")]
 GrowOption = Annotated[
-    float | None, typer.Option(help="Share of training over which the pool grows.")
+    float | None,
+    typer.Option(help="Share of training over which the pool grows; 0: all are in it at once."),
 ]
 BalanceOption = Annotated[bool, typer.Option("--balance", help="Classes enter the pool in turn.")]
 DropSuspectedOption = Annotated[

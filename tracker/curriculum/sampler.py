@@ -72,7 +72,8 @@ class CurriculumSampler(PlannedSampler):
     start
         Share of the examples in the pool at first, in [0, 1]: b (0.2 if not given) or s (0.04).
     grow
-        a: share of training after which the pool is the whole set (0.8); above 1, never.
+        a: share of training after which the pool is the whole set (0.8): 0 is from the start,
+        above 1 never.
     increase, step_length
         r and L of Hacohen & Weinshall's exponentials: the pool grows r-fold (1.9) after every L
         (100) epochs or steps; of `varied-exponential` a length for each growth.
