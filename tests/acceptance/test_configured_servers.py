@@ -28,9 +28,17 @@ def test_a_configured_database_is_only_migrated_when_asked(
     assert tracker("db", "upgrade") == f"upgraded from nothing to {HEAD}\n"
     assert tracker("db", "upgrade") == f"already at revision {HEAD}\n"
     assert "in order" in tracker("db", "check")
-    assert "nothing is queued" in tracker("status")
-    # The broker was not configured, so an embedded one has started.
-    assert "Valkey" in tracker("down")
+    asked = tracker.run("status")
+    assert (asked.returncode, asked.stderr) == (0, ""), "a question needs no broker"
+    assert "nothing is queued" in asked.stdout
+    assert tracker("down") == "nothing was running\n"
+    # The broker is not configured: the embedded one starts where there are messages.
+    started = tracker.run("worker", "--once")
+    assert "started Valkey; `tracker down` stops it" in started.stderr
+    assert "the broker is the embedded one: only workers on this machine reach it" in started.stderr
+    up = tracker("up").splitlines()
+    assert [line.partition(":")[0].split()[0] for line in up] == ["Valkey"]
+    assert tracker("down") == "stopped Valkey\n"
 
 
 @pytest.mark.embedded_only

@@ -314,6 +314,15 @@ def test_one_missing_server_is_started_alone(embedded: EmbeddedServers) -> None:
     assert embedded.ensure_running() == ["Valkey"]
 
 
+def test_one_server_may_be_all_that_is_wanted(embedded: EmbeddedServers) -> None:
+    embedded.stop()
+    assert embedded.ensure_running(broker=False) == ["PostgreSQL"]
+    assert [status.running for status in embedded.status()] == [True, False]
+    assert embedded.stop() == ["PostgreSQL"]
+    assert embedded.ensure_running(database=False) == ["Valkey"]
+    assert embedded.ensure_running() == ["PostgreSQL"]
+
+
 def test_killed_servers_come_back_with_their_data(
     embedded: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,7 +58,7 @@ def _queue(ensemble: str, score: str, *, json: bool) -> None:
     from tracker.queue import check_broker, make_celery, send_analysis
 
     settings = get_settings()
-    engine = open_engine(settings)
+    engine = open_engine(settings, broker=True)
     check_score(score)
     with engine.connect() as connection:
         found = find_material(connection, ensemble)

@@ -121,7 +121,7 @@ def enqueue(
     if name is not None:
         check_name(name)
     settings = get_settings()
-    engine = open_engine(settings)
+    engine = open_engine(settings, broker=True)
     spec, result = queue_ensemble(engine, settings, spec, chosen, name=name, curriculum=options)
     _note_storage(spec, len(chosen))
     if json:

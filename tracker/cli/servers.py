@@ -1,6 +1,7 @@
 """`tracker up` and `tracker down`: the embedded servers."""
 
 from tracker.cli.output import note, out
+from tracker.cli.session import them
 from tracker.db import get_engine
 from tracker.embedded import EmbeddedServers
 from tracker.settings import Settings, get_settings
@@ -15,17 +16,24 @@ def _configured(settings: Settings) -> list[str]:
 
 
 def up() -> None:
-    """Start the embedded PostgreSQL and Valkey, and bring the database up to date."""
+    """Start the embedded PostgreSQL and Valkey, and bring the database up to date.
+
+    Where one of the two is configured, the other alone is started.
+    """
     settings = get_settings()
     if len(configured := _configured(settings)) == 2:
         out.print(f"nothing to start: {' and '.join(configured)} point at servers of your own")
         return
-    started = EmbeddedServers(settings.home).ensure_running()
+    servers = EmbeddedServers(settings.home)
+    started = servers.ensure_running(
+        database=settings.database_url is None, broker=settings.broker_url is None
+    )
     get_engine(settings)
-    for server in EmbeddedServers(settings.home).status():
+    running = [server for server in servers.status() if server.running]
+    for server in running:
         verb = "started" if server.name in started else "already running"
         out.print(f"{server.name} {server.version}: {verb}, data in {server.data_folder}")
-    note("`tracker down` stops them.")
+    note(f"`tracker down` stops {them(running)}.")
 
 
 def down() -> None:

@@ -143,7 +143,7 @@ def retry(
     from tracker.queue import check_broker, make_celery, send_runs
 
     settings = get_settings()
-    engine = open_engine(settings)
+    engine = open_engine(settings, broker=True)
     celery = make_celery(settings)
     check_broker(celery, settings)
     with engine.begin() as connection:

@@ -88,7 +88,7 @@ def _check_servers(settings: Settings) -> Engine:
 
     with suppress(OSError):  # a storage that is away does not keep a run from training
         CheckpointFolder(settings.checkpoint_folder)
-    engine = open_engine(settings)
+    engine = open_engine(settings, broker=True)
     check_broker(make_celery(settings), settings)
     return engine
 

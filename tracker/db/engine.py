@@ -117,7 +117,7 @@ def make_engine(url: URL) -> Engine:
 def unchecked_engine(settings: Settings) -> Engine:
     """An engine on the configured or the embedded database, at whatever revision it is."""
     if settings.database_url is None:
-        EmbeddedServers(settings.home).ensure_running()
+        EmbeddedServers(settings.home).ensure_running(broker=settings.broker_url is None)
     return make_engine(database_url(settings))
 
 

@@ -5,7 +5,7 @@ belong to one folder (`TRACKER_HOME`). Any number of processes may start them at
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from errno import ENOSPC
 from pathlib import Path
@@ -41,7 +41,8 @@ class EmbeddedServers:
     def __init__(self, home: Path) -> None:
         self._home = Home.at(home)
         self._postgres = Postgres(self._home)
-        self._servers: list[Server] = [self._postgres, Valkey(self._home)]
+        self._valkey = Valkey(self._home)
+        self._servers: list[Server] = [self._postgres, self._valkey]
 
     @property
     def addresses(self) -> Addresses:
@@ -53,8 +54,8 @@ class EmbeddedServers:
         """Folder of PostgreSQL's programs, for where there is no `psql` on PATH."""
         return self._postgres.bin_folder
 
-    def ensure_running(self) -> list[str]:
-        """Start the servers that do not run, and wait until they answer.
+    def ensure_running(self, *, database: bool = True, broker: bool = True) -> list[str]:
+        """Start those of the servers that are wanted and do not run; wait until they answer.
 
         Returns
         -------
@@ -68,10 +69,11 @@ class EmbeddedServers:
         """
         with self._explained():
             self._check_sockets()
-            if all(server.answers() for server in self._servers):
+            wanted = [*([self._postgres] if database else []), *([self._valkey] if broker else [])]
+            if all(server.answers() for server in wanted):
                 return []
             self._home.folder.mkdir(parents=True, exist_ok=True)
-            return self._each(lambda server, account: server.start(account), prepare=True)
+            return self._each(wanted, lambda server, account: server.start(account), prepare=True)
 
     def stop(self) -> list[str]:
         """Stop the servers that run, and wait until they are gone.
@@ -90,7 +92,9 @@ class EmbeddedServers:
             self._check_sockets()
             if not self._home.folder.exists():
                 return []
-            return self._each(lambda server, account: server.stop(account), prepare=False)
+            return self._each(
+                self._servers, lambda server, account: server.stop(account), prepare=False
+            )
 
     def status(self) -> list[ServerStatus]:
         """What runs, where, and as which process; starts nothing."""
@@ -98,13 +102,19 @@ class EmbeddedServers:
             self._check_sockets()
             return [server.status() for server in self._servers]
 
-    def _each(self, act: Callable[[Server, Account | None], bool], *, prepare: bool) -> list[str]:
+    def _each(
+        self,
+        servers: Iterable[Server],
+        act: Callable[[Server, Account | None], bool],
+        *,
+        prepare: bool,
+    ) -> list[str]:
         """Names of the servers for which `act` did something, one process at a time."""
         account = server_account(self._home.folder)
         with Lock(self._home.folder / "servers.lock").hold(_PATIENCE_SECONDS, account):
             if prepare:
                 self._make_folders(account)
-            return [server.name for server in self._servers if act(server, account)]
+            return [server.name for server in servers if act(server, account)]
 
     def _make_folders(self, account: Account | None) -> None:
         folders = [self._home.logs, self._home.sockets, self._home.folder / "valkey"]
