@@ -177,7 +177,7 @@ def test_what_each_was_trained_on_and_in_which_order_is_said(
     lines = [line.strip() for line in ask(engine, monkeypatch, "slow", "fast").splitlines()]
     assert lines[3:5] == [
         "part:1/3: each run trains on 10 of train",
-        "easy-first by accessibility.accessibility of fast, root pacing from 0.2 over 0.8, "
+        "easy-first by accessibility of fast, root pacing from 0.2 over 0.8, "
         "classes in turn, without these of fast",
     ]
     assert lines[6] == "shuffled"

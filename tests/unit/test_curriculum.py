@@ -15,6 +15,7 @@ from tracker.curriculum.growth import make_pacing
 from tracker.curriculum.order import ORDERS, RANKING_STREAM, rank_examples
 from tracker.curriculum.pacing import PACING, pool_size
 from tracker.curriculum.plan import Examples, Ranking, plan_epoch
+from tracker.curriculum.source import shown_score
 from tracker.errors import UsageError
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)
@@ -272,3 +273,16 @@ def test_only_the_sampler_imports_torch() -> None:
         "assert one is other and 'torch' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"),
+    [
+        ("accessibility.accessibility", "accessibility"),
+        ("example_difficulty.accessibility", "example_difficulty.accessibility"),
+        ("confidence", "confidence"),
+        ("own scores", "own scores"),
+    ],
+)
+def test_a_score_is_named_once(score: str, shown: str) -> None:
+    assert shown_score(score) == shown

@@ -27,7 +27,7 @@ from tracker.curriculum.plan import (
 from tracker.curriculum.ranks import Ranks
 from tracker.curriculum.scores import Question, ask
 from tracker.curriculum.shards import shard, shard_length
-from tracker.curriculum.source import Recorder
+from tracker.curriculum.source import Recorder, shown_score
 from tracker.curriculum.state import State, examples_digest
 from tracker.curriculum.walk import Walk
 from tracker.errors import TrackerError, UsageError
@@ -92,7 +92,7 @@ class PlannedSampler(Sampler[Any]):
         ranks.from_first(self._begin_record)
 
     def __repr__(self) -> str:
-        scores = self._source.score or "own scores"
+        scores = shown_score(self._source.score or "own scores")
         ensembles = f" of {' + '.join(self._source.ensembles)}" if self._source.ensembles else ""
         return (
             f"<{type(self).__name__}: {self.curriculum.order} by {scores}{ensembles}, "

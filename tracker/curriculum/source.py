@@ -32,6 +32,12 @@ class Source:
     types: tuple[tuple[str, float], ...] | None = None
 
 
+def shown_score(score: str) -> str:
+    """A score as people read it: the view is left out where it is called like its column."""
+    view, _, column = score.rpartition(".")
+    return column if view == column else score
+
+
 class Recorder(Protocol):
     """Who keeps what a sampler did. The sampler calls it on rank 0 alone."""
 

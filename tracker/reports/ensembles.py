@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Double, func, select, true
 
 from tracker.curriculum.order import BLIND
+from tracker.curriculum.source import shown_score
 from tracker.db.models import RUN_STATES, Dataset, Ensemble, Run, Split
 from tracker.ensembles import count_states, get_ensemble_id
 from tracker.reports import views
@@ -141,7 +142,7 @@ def curriculum_line(curriculum: CurriculumSpec) -> str:
     of = " + ".join(source.get("ensembles", ()))
     parts = [parameters["order"]]
     if parameters["order"] not in BLIND:
-        parts[0] += f" by {source['score']} of {of}"
+        parts[0] += f" by {shown_score(source['score'])} of {of}"
     if pacing := parameters.get("pacing"):
         parts.append(f"{pacing['name']} pacing from {pacing['start']:g} over {pacing['grow']:g}")
     if parameters.get("balance"):
