@@ -32,7 +32,7 @@ def test_compared_drawn_recorded_shown_and_replayed(
     taken = _record(settings)
     assert "mine" in tracker("curriculum", "show")
     shown = " ".join(tracker("curriculum", "show", "mine").split())
-    assert f"60 examples by accessibility.accessibility of {REFERENCE}" in shown
+    assert f"60 examples by accessibility of {REFERENCE}" in shown
     assert "0 12 12" in shown
     assert "1 24 24" in shown
     _replay(tracker, taken, tmp_path / "epoch")
@@ -89,6 +89,7 @@ def _record(settings: Settings) -> dict[int, list[int]]:
 def _replay(tracker: Tracker, taken: dict[int, list[int]], file: Path) -> None:
     replay = ("curriculum", "replay", "mine", "--epoch", "1")
     assert [int(line) for line in tracker(*replay).split()] == taken[1]
-    assert tracker(*replay, "--format", "json").strip() == str(taken[1])
+    for as_json in (("--format", "json"), ("--json",)):
+        assert tracker(*replay, *as_json).strip() == str(taken[1])
     assert "24 indices, as recorded" in tracker(*replay, "--format", "npy", "--out", str(file))
     assert np.load(file).tolist() == taken[1]

@@ -57,3 +57,16 @@ def test_what_is_not_there_is_said(
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("query", "run_accuracy", "--limit", "2")])
+def test_json_is_asked_for_in_one_way_everywhere(
+    digits_ensemble: Tracker, command: tuple[str, ...]
+) -> None:
+    asked = digits_ensemble.run(*command, "--json")
+    spelled = digits_ensemble.run(*command, "--format", "json")
+    # What doctor finds of memory and disk may change from one to the next.
+    one, other = json.loads(asked.stdout), json.loads(spelled.stdout)
+    assert len(one) == len(other) > 1
+    assert [list(each) for each in one] == [list(each) for each in other]
+    assert asked.returncode == spelled.returncode == 0

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -75,9 +76,19 @@ def test_cells(value: object, shown: str) -> None:
     assert output.cell(value) == shown
 
 
-def test_times_are_shown_in_local_time_to_the_minute() -> None:
-    time = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    assert output.cell(time) == f"{time.astimezone():%Y-%m-%d %H:%M}"
+@pytest.mark.parametrize(
+    ("zone", "shown"), [("UTC", "03:04+00:00"), ("Asia/Kolkata", "08:34+05:30")]
+)
+def test_times_are_of_this_machines_zone_and_name_it(
+    zone: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        assert output.cell(moment) == f"2026-01-02 {shown}"
+        assert output.moment(moment, "seconds") == f"2026-01-02 {shown[:5]}:05{shown[5:]}"
+    time.tzset()
 
 
 @pytest.mark.parametrize("text", ["1", "-1.5", "1,234", "97.3%", "97 %", "3/10", "-", ""])

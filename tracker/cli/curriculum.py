@@ -23,6 +23,7 @@ from tracker.cli.session import open_reader
 from tracker.curriculum.order import ORDERS, Indices
 from tracker.curriculum.records import epochs_of, list_curricula, load_curriculum
 from tracker.curriculum.replay import replay_epoch, replay_run
+from tracker.curriculum.source import shown_score
 from tracker.curriculum.training import CurriculumOptions
 from tracker.errors import UsageError, choice_error
 from tracker.files import check_target, whole_file
@@ -71,8 +72,9 @@ def replay(
     epoch: Annotated[int, typer.Option(help="Which epoch, from 0.")],
     seed: Annotated[int | None, typer.Option(help="Which run of an ensemble.")] = None,
     file_format: Annotated[
-        str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")
-    ] = "lines",
+        str | None, typer.Option("--format", help=f"One of {', '.join(FORMATS)}; lines.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON: --format json.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write.")] = None,
 ) -> None:
     """Print the exact indices of an epoch again, checked against what was recorded.
@@ -80,6 +82,9 @@ def replay(
     One index a line, in order, over all processes together. With --seed, the order in which that
     run of an ensemble under a curriculum sees its training examples, of which nothing is recorded.
     """
+    if json and file_format not in (None, "json"):
+        raise UsageError(f"--json and --format {file_format}: give one of them")
+    file_format = "json" if json else file_format or FORMATS[0]
     if file_format not in FORMATS:
         raise choice_error("format", file_format, FORMATS)
     if file_format == "npy" and out is None:
@@ -172,7 +177,7 @@ def _print_list(curricula: list[dict[str, Any]], json: bool) -> None:
             "scores": " + ".join(each["source"].get("ensembles", ())) or "own",
             "seed": each["seed"],
             "epochs": f"{each['epochs']}/{each['parameters']['epochs']}",
-            "created": f"{each['created_at'].astimezone():%Y-%m-%d %H:%M}",
+            "created": each["created_at"],
         }
         for each in curricula
     ]
@@ -183,7 +188,7 @@ def _print_list(curricula: list[dict[str, Any]], json: bool) -> None:
 def _print_one(whole: dict[str, Any]) -> None:
     source = whole["source"]
     scores = (
-        f"{source.get('score')} of {' + '.join(source['ensembles'])}"
+        f"{shown_score(source['score'])} of {' + '.join(source['ensembles'])}"
         if source.get("ensembles")
         else "the user's own"
     )

@@ -14,7 +14,10 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
 def doctor(
-    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    form: Annotated[
+        str, typer.Option("--format", help="text, or json, which is the same as --json.")
+    ] = "text",
 ) -> None:
     """Check database, broker, runs, checkpoints, disk, GPU and versions; say what to do next.
 
@@ -22,12 +25,13 @@ def doctor(
     """
     if form not in FORMATS:
         raise choice_error("format", form, FORMATS)
+    json = json or form == "json"
     findings = []
     for finding in examine(get_settings()):
         findings.append(finding)
-        if form == "text":
+        if not json:
             _print(finding)
-    if form == "json":
+    if json:
         print_json(findings)
     if any(finding.status == "fail" for finding in findings):
         raise typer.Exit(1)

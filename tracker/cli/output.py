@@ -119,8 +119,13 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, datetime):
-        return f"{value.astimezone():%Y-%m-%d %H:%M}"
+        return moment(value)
     return str(value)
+
+
+def moment(value: datetime, precision: str = "minutes") -> str:
+    """A time of this machine's zone, and how far that is from UTC: 2026-03-01 14:30+01:00."""
+    return value.astimezone().isoformat(sep=" ", timespec=precision)
 
 
 def table(

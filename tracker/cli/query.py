@@ -69,6 +69,7 @@ def query(
             "--format", help=f"One of {', '.join(CHOICES)}; as the file is called, or table."
         ),
     ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON: --format json.")] = False,
     out: Annotated[Path | None, typer.Option(help="File to write.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
@@ -77,7 +78,9 @@ def query(
     Without --out, rows go to standard output. Conditions compare with =, !=, <, <=, >, >=, or say
     `is null` and `is not null`.
     """
-    form = _format(out, form)
+    if json and form not in (None, "json"):
+        raise UsageError(f"--json and --format {form}: give one of them")
+    form = _format(out, "json" if json else form)
     if out is not None:
         check_target(out, force=force)
     asked = Query(

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from tracker.cli.output import out, print_json, table
+from tracker.cli.output import moment, out, print_json, table
 from tracker.cli.session import open_reader
 from tracker.ensembles import get_ensemble_id
 from tracker.errors import UsageError
@@ -112,4 +112,4 @@ def _rows(history: list[Event]) -> list[dict[str, object]]:
 
 
 def _time(event: Event) -> str:
-    return f"{event.at.astimezone():%Y-%m-%d %H:%M:%S}"
+    return moment(event.at, "seconds")
