@@ -29,6 +29,7 @@ from tracker.cli import (
     upkeep,
     worker,
 )
+from tracker.cli.help import flow
 from tracker.cli.output import complain
 from tracker.errors import TrackerError, UsageError, printable
 from tracker.masking import without_secrets
@@ -69,6 +70,7 @@ app.command("datasets")(catalog.datasets)
 app.command("archs")(catalog.archs)
 app.add_typer(curriculum.app, name="curriculum")
 app.add_typer(database.app, name="db")
+flow(app)
 
 
 def _print_version(wanted: bool) -> None:
