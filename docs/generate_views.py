@@ -23,12 +23,22 @@ SQL. [papers.md](papers.md) has the papers.
 
 Columns that most views share: `ensemble` and `ensemble_id`, `split`, `example_id` (number of the
 example in its dataset: the splits follow each other), `position` (in its split, from 0), `label`
-(index of the class), `run_id`, `seed`, and `evaluation` (its ordinal; 0 is the untrained network).
+(index of the class), `run_id`, `seed`, `evaluation` (its ordinal; 0 is the untrained network), and
+`block` (the block that the example is stored in, or the block of examples).
+
+A view makes its rows block by block, of some thousand examples. Asked for one example and its
+block,
+
+    SELECT * FROM forgetting
+    WHERE ensemble = 'a' AND example_id = 7 AND block = example_block('a', 7)
+
+it reads no other, but for what is over all examples, such as a rank. `outcome` and `signal` find the
+block by themselves, and so does `tracker query`.
 """
 
 SHARED = {
     *("ensemble", "ensemble_id", "dataset_id", "split", "example_id", "position", "label"),
-    *("run_id", "seed", "evaluation"),
+    *("run_id", "seed", "evaluation", "block"),
 }
 """Columns that the introduction explains."""
 

@@ -15,11 +15,17 @@ from sqlalchemy import Connection, Engine, text
 from tests.support.ensembles import LAYERS, Story, record
 from tests.support.servers import Servers, connected, new_database
 from tests.support.views import VIEWS
+from tracker.exports.tables import list_views
 from tracker.outcomes.layout import block_size
 
 CLASSES = 1000
-SIZES = {"train": block_size(CLASSES) + 100, "test": 50}
-"""Three blocks, of which the first fills a page."""
+SIZES = {
+    "train": block_size(CLASSES) + 100,
+    "test": 50,
+    **dict.fromkeys(("test a", "test b", "test c", "test d"), 10),
+}
+"""Seven blocks, of which the first fills a page. A view in four shares has a scan for each, which
+reads more of all blocks than there is of one."""
 RUNS, EVALUATIONS = 4, 5
 SIGNALS = ("confidence", "el2n", "margin")
 
@@ -48,8 +54,19 @@ WITHOUT_SPLIT = {"inference_learning_curve"}
 """Views of groups of examples that are no splits."""
 
 SHOWS_EXAMPLES = {"outcome", "signal"}
-"""Views whose filter on the example reaches the blocks: they look up one number of a block, where
-the others make all numbers of a block at once, and PostgreSQL hands no number down to them."""
+"""Views that look up the block of each example by themselves, and read one number of it."""
+
+OVER_ALL_EXAMPLES = {
+    "accessibility": "the rank is over all examples of the split",
+    "learning_order": "as accessibility",
+    "example_difficulty": "as accessibility, and as difficulty_type",
+    "difficulty_type": "depths are rescaled by the least and the most over all examples",
+    "convergence": NEEDS_ALL_SPLITS["convergence"],
+}
+"""Views of examples whose rows depend on the other examples: PostgreSQL hands a filter on the block
+down to no window that is not partitioned by it, whether what it gives is read or not."""
+
+OF_EXAMPLES = [view for view, told in VIEWS.items() if told.blocks and "example_id" in told.key]
 
 PAIRS = {"error_consistency", "run_pair", "error_consistency_in_between"}
 
@@ -129,30 +146,45 @@ def ways(plan: dict[str, Any]) -> list[list[dict[str, Any]]]:
     return [[plan], *([plan, *way] for way in below)]
 
 
+def brings_together(part: dict[str, Any]) -> bool:
+    """Does it bring rows together, and make nothing of them by a function for each row?"""
+    kinds = {below["Node Type"] for below in part.get("Plans", [])}
+    return part["Node Type"] in JOINING and "Function Scan" not in kinds
+
+
 def scan_of(way: list[dict[str, Any]]) -> Scan:
     node = way[-1]
     # Numbers are means over the times that the node ran.
     dropped = sum(value for key, value in node.items() if key.startswith("Rows Removed"))
     rows = (node["Actual Rows"] + dropped) * node["Actual Loops"]
-    joins = takewhile(lambda part: part["Node Type"] in JOINING, reversed(way[:-1]))
+    joins = takewhile(brings_together, reversed(way[:-1]))
     used = min(part["Actual Rows"] * part["Actual Loops"] for part in (node, *joins))
     return Scan(node["Relation Name"], node["Node Type"], rows, used)
 
 
-def rows_of(connection: Connection, table: str, ensemble: str, split: str | None = None) -> int:
-    """How many rows a table of blocks has of an ensemble, or of one split of it."""
+def rows_of(
+    connection: Connection,
+    table: str,
+    ensemble: str,
+    split: str | None = None,
+    example: int | None = None,
+) -> int:
+    """How many rows a table of blocks has of an ensemble, of one split or of one block of it."""
     query = (
         f"SELECT count(*) FROM {table} JOIN run ON run.id = run_id "
         "JOIN ensemble ON ensemble.id = ensemble_id"
     )
-    if split is None:
-        query += " WHERE name = :name"
-    else:
+    if split is not None or example is not None:
         query += (
             f" JOIN block ON block.dataset_id = ensemble.dataset_id AND block.block = {table}.block"
-            " WHERE name = :name AND split = :split"
         )
-    return int(connection.execute(text(query), {"name": ensemble, "split": split}).scalar_one())
+    query += " WHERE name = :name"
+    if split is not None:
+        query += " AND split = :split"
+    if example is not None:
+        query += " AND :example BETWEEN first_example AND first_example + size - 1"
+    values = {"name": ensemble, "split": split, "example": example}
+    return int(connection.execute(text(query), values).scalar_one())
 
 
 def test_other_ensembles_are_most_of_what_is_stored(connection: Connection) -> None:
@@ -183,7 +215,7 @@ def test_a_view_reads_no_blocks_of_other_ensembles(connection: Connection, view:
 )
 def test_a_view_makes_nothing_of_other_splits(connection: Connection, view: str) -> None:
     """Their rows are dropped, read or not, before bits are counted or numbers added up."""
-    for split in SIZES:
+    for split in ("train", "test"):
         found = scans(
             connection, f"SELECT * FROM {view} WHERE ensemble = 'asked' AND split = '{split}'"
         )
@@ -199,6 +231,59 @@ def test_views_of_runs_read_no_blocks(connection: Connection, view: str) -> None
 
 
 EXAMPLES = pytest.mark.parametrize("example", [0, SIZES["train"] - 1, sum(SIZES.values()) - 1])
+"""Of the first block of all, of the second, and of the last."""
+
+
+def test_every_view_of_examples_has_their_block(connection: Connection) -> None:
+    """As its last column, or filters on it would be of some views only."""
+    found = {
+        view: list(columns)[-1]
+        for view, columns in list_views(connection).items()
+        if "example_id" in columns
+    }
+    others = {view: found.pop(view) for view in SHOWS_EXAMPLES}
+    assert "block" not in others.values()
+    assert found == dict.fromkeys(OF_EXAMPLES, "block")
+
+
+def test_the_block_of_an_example(connection: Connection) -> None:
+    query = "SELECT example_id, block, example_block('asked', example_id) FROM example_label"
+    rows = connection.execute(text(f"{query} WHERE ensemble = 'asked'")).all()
+    assert len(rows) == sum(SIZES.values())
+    assert len({block for _, block, _ in rows}) == 1 + len(SIZES)
+    assert all(block == found for _, block, found in rows)
+    for nobody in ("'asked', -1", "'asked', 1000000", "'nobody', 1", "'asked', NULL", "NULL, 1"):
+        assert connection.scalar(text(f"SELECT example_block({nobody})")) is None
+
+
+@EXAMPLES
+@pytest.mark.parametrize("view", [view for view in OF_EXAMPLES if view not in WITHOUT_BLOCKS])
+def test_a_view_makes_nothing_of_other_blocks(
+    connection: Connection, view: str, example: int
+) -> None:
+    """Of one example, with its block: the others' rows are dropped before anything is counted."""
+    where = f"ensemble = 'asked' AND example_id = {example}"
+    found = scans(
+        connection,
+        f"SELECT * FROM {view} WHERE {where} AND block = example_block('asked', {example})",
+    )
+    assert found
+    for scan in found:
+        whole = rows_of(connection, scan.table, "asked")
+        own = rows_of(connection, scan.table, "asked", example=example)
+        assert 0 < own < whole
+        assert scan.used <= (whole if view in OVER_ALL_EXAMPLES else own), f"{scan}; has {own}"
+
+
+@pytest.mark.parametrize("view", OVER_ALL_EXAMPLES)
+def test_a_view_over_all_examples_makes_something_of_every_block(
+    connection: Connection, view: str
+) -> None:
+    """Or it is no exception."""
+    found = scans(connection, f"SELECT * FROM {view} WHERE ensemble = 'asked' AND block = 1")
+    example = SIZES["train"] - 1
+    own = {scan.table: rows_of(connection, scan.table, "asked", example=example) for scan in found}
+    assert any(scan.used > own[scan.table] for scan in found)
 
 
 @EXAMPLES

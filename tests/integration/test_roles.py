@@ -348,6 +348,7 @@ CALLS = (
     "dichotomy_summary_at('{0}', 1)",
     "error_consistency_between('{0}', '{1}')",
     "induced_class_at('{0}', 1)",
+    "example_block('{0}', 1)",
     "first_correct_last_mistake_by('{0}', 'train', (SELECT array_agg(position) FROM learning_order "
     "WHERE ensemble = '{0}' AND split = 'train'))",
 )

@@ -151,7 +151,7 @@ def test_ensembles_do_not_mix(connection: Connection, view: str) -> None:
             record(connection, with_changes(one, predicted=one.predicted[::-1], states=())),
             record(connection, random_story(runs=2, examples=7, first=1)),
         ]
-        rows = [row for recorded in stories_told for row in VIEWS[view].reference(recorded)]
+        rows = [row for recorded in stories_told for row in VIEWS[view].rows(recorded)]
     assert_rows(view, read(connection, view), rows)
     for recorded in stories_told:
         check(connection, view, recorded)

@@ -77,11 +77,12 @@ OF_STORED = {
     "cross_consistency_of",
     "dichotomy_summary_at",
     "error_consistency_between",
+    "example_block",
     "first_correct_last_mistake_by",
     "forgetting_ranking",
     "induced_class_at",
 }
-"""Functions that read views: the same for the same within one statement."""
+"""Functions that read what is stored: the same for the same within one statement."""
 
 WRITING = {"forget_evaluations", "forget_held_out", "forget_summaries"}
 """Functions that delete: with the owner's rights, and only for those who were given them."""

@@ -42,7 +42,7 @@ COUNT_SECONDS = 5.0
 TEXT_WIDTH = 40
 """Characters of a long text on a line, in a terminal too narrow for all of it."""
 
-NARROWED_FIRST = ("ensemble_id", "dataset_id", "run_id", "example_id", "ensemble")
+NARROWED_FIRST = ("block", "ensemble_id", "dataset_id", "run_id", "example_id", "ensemble")
 """Columns that a narrow terminal does without first: others say the same."""
 
 

@@ -70,7 +70,7 @@ _PLACE = {"ensemble", "split", "position"}
 _FINER = {"run_id", "seed", "evaluation", "signal"}
 """Columns of views that have several rows of an example."""
 
-_NO_SCORES = {"ensemble_id", "dataset_id", "example_id", "position", "label"}
+_NO_SCORES = {"ensemble_id", "dataset_id", "example_id", "position", "label", "block"}
 """Numbers that only say which example it is."""
 
 _NUMBERS = {"smallint", "integer", "bigint", "real", "double precision", "numeric", "boolean"}

@@ -49,6 +49,7 @@ FUNCTIONS = (
     "rows_deviation",
     "label_error_score",
     "difficulty_corner",
+    "example_block",
     "forget_evaluations",
     "forget_held_out",
     "forget_summaries",

@@ -20,12 +20,14 @@ SELECT
     rank() OVER (
         PARTITION BY expanded.ensemble_id, expanded.ensemble, expanded.split
         ORDER BY round(expanded.accessibility * 1e12) DESC
-    ) AS rank
+    ) AS rank,
+    expanded.block
 FROM (
     SELECT
         accessibility_block.ensemble,
         accessibility_block.ensemble_id,
         accessibility_block.split,
+        accessibility_block.block,
         block.first_example,
         block.first_position,
         accessibility_block.evaluations,
@@ -53,3 +55,5 @@ COMMENT ON COLUMN accessibility.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN accessibility.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN accessibility.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN accessibility.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

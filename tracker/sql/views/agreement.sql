@@ -15,12 +15,14 @@ SELECT
     expanded.evaluation,
     expanded.runs,
     expanded.agreeing AS runs_agreeing,
-    expanded.agreeing::DOUBLE PRECISION / expanded.runs AS agreement
+    expanded.agreeing::DOUBLE PRECISION / expanded.runs AS agreement,
+    expanded.block
 FROM (
     SELECT
         agreement_block.ensemble,
         agreement_block.ensemble_id,
         agreement_block.split,
+        agreement_block.block,
         block.first_example,
         block.first_position,
         agreement_block.evaluation,
@@ -48,3 +50,5 @@ COMMENT ON COLUMN agreement.position IS '0-based place of the example in its spl
 COMMENT ON COLUMN agreement.label IS 'Index of the labelled class.';
 COMMENT ON COLUMN agreement.evaluation IS
 'Ordinal of the evaluation; 0 is the untrained network.';
+COMMENT ON COLUMN agreement.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

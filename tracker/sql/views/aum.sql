@@ -17,13 +17,15 @@ SELECT
     expanded.label,
     expanded.runs,
     nullif(expanded.aum, 'NaN') AS aum,
-    nullif(expanded.deviation, 'NaN') AS deviation
+    nullif(expanded.deviation, 'NaN') AS deviation,
+    expanded.block
 FROM (
     SELECT
         signal_mean_block.ensemble,
         signal_mean_block.ensemble_id,
         signal_mean_block.runs,
         signal_mean_block.split,
+        signal_mean_block.block,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
@@ -53,3 +55,5 @@ COMMENT ON COLUMN aum.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN aum.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN aum.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN aum.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

@@ -18,12 +18,14 @@ SELECT
     expanded.consensus_class,
     expanded.votes::DOUBLE PRECISION / expanded.runs AS consensus_share,
     expanded.correct::DOUBLE PRECISION / expanded.runs AS label_share,
-    expanded.prediction_entropy
+    expanded.prediction_entropy,
+    expanded.block
 FROM (
     SELECT
         consensus_block.ensemble,
         consensus_block.ensemble_id,
         consensus_block.split,
+        consensus_block.block,
         block.first_example,
         block.first_position,
         consensus_block.runs,
@@ -55,3 +57,5 @@ COMMENT ON COLUMN consensus.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN consensus.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN consensus.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN consensus.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

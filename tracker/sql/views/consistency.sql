@@ -21,12 +21,14 @@ SELECT
     expanded.correct::DOUBLE PRECISION / nullif(expanded.runs_held_out, 0) AS consistency,
     CASE WHEN expanded.voters > 0 THEN expanded.consensus_class END AS consensus_class,
     expanded.votes::DOUBLE PRECISION / nullif(expanded.voters, 0) AS consensus_consistency,
-    expanded.prediction_entropy
+    expanded.prediction_entropy,
+    expanded.block
 FROM (
     SELECT
         poll.ensemble,
         poll.ensemble_id,
         poll.split,
+        poll.block,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
@@ -99,3 +101,5 @@ COMMENT ON COLUMN consistency.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN consistency.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN consistency.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN consistency.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

@@ -21,7 +21,8 @@ SELECT
     expanded.runs,
     expanded.converged::DOUBLE PRECISION / expanded.runs AS mean_converged,
     expanded.converged::DOUBLE PRECISION / expanded.runs / nullif(expanded.percentile_95, 0)
-        AS rescaled
+        AS rescaled,
+    expanded.block
 FROM (
     SELECT
         tally.ensemble,
@@ -29,6 +30,7 @@ FROM (
         tally.runs,
         tally.percentile_95,
         block.split,
+        tally.block,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
@@ -81,3 +83,5 @@ COMMENT ON COLUMN convergence.mean_converged IS
 'Mean over them of the evaluation from which on the prediction is the final one.';
 COMMENT ON COLUMN convergence.rescaled IS
 'mean_converged, with the 95th percentile of the ensemble''s runs and examples as 1.';
+COMMENT ON COLUMN convergence.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

@@ -20,13 +20,15 @@ SELECT
     expanded.runs,
     nullif(expanded.confidence, 'NaN') AS confidence,
     nullif(expanded.variability, 'NaN') AS variability,
-    expanded.correctness
+    expanded.correctness,
+    expanded.block
 FROM (
     SELECT
         signal_mean_block.ensemble,
         signal_mean_block.ensemble_id,
         signal_mean_block.runs,
         signal_mean_block.split,
+        signal_mean_block.block,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
@@ -69,3 +71,5 @@ COMMENT ON COLUMN data_map.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN data_map.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN data_map.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN data_map.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

@@ -15,7 +15,8 @@ SELECT
     tp_agreement.evaluation,
     tp_agreement.runs,
     tp_agreement.runs_correct,
-    dichotomous_difficulty(tp_agreement.runs_correct, tp_agreement.runs) AS difficulty
+    dichotomous_difficulty(tp_agreement.runs_correct, tp_agreement.runs) AS difficulty,
+    tp_agreement.block
 FROM tp_agreement;
 
 COMMENT ON VIEW dichotomy IS
@@ -33,3 +34,5 @@ COMMENT ON COLUMN dichotomy.position IS '0-based place of the example in its spl
 COMMENT ON COLUMN dichotomy.label IS 'Index of the labelled class.';
 COMMENT ON COLUMN dichotomy.evaluation IS
 'Ordinal of the evaluation; 0 is the untrained network.';
+COMMENT ON COLUMN dichotomy.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

@@ -24,7 +24,8 @@ SELECT
     cornered.type,
     cornered.distance,
     CASE WHEN cornered.type IS NOT NULL THEN rank() OVER of_type END AS rank,
-    CASE WHEN cornered.type IS NOT NULL THEN rank() OVER of_class END AS class_rank
+    CASE WHEN cornered.type IS NOT NULL THEN rank() OVER of_class END AS class_rank,
+    cornered.block
 FROM (
     SELECT
         scaled.*,
@@ -41,6 +42,7 @@ FROM (
             prediction_depth.example_id,
             prediction_depth.position,
             prediction_depth.label,
+            prediction_depth.block,
             prediction_depth.depth_held_out,
             prediction_depth.depth_trained_on,
             (prediction_depth.depth_held_out - min(prediction_depth.depth_held_out) OVER everyone)
@@ -107,3 +109,5 @@ COMMENT ON COLUMN difficulty_type.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN difficulty_type.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN difficulty_type.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN difficulty_type.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

@@ -15,7 +15,8 @@ SELECT
     expanded.label,
     expanded.evaluation,
     expanded.runs,
-    nullif(expanded.el2n, 'NaN') AS el2n
+    nullif(expanded.el2n, 'NaN') AS el2n,
+    expanded.block
 FROM (
     SELECT
         el2n_block.ensemble,
@@ -23,6 +24,7 @@ FROM (
         el2n_block.evaluation,
         el2n_block.runs,
         el2n_block.split,
+        el2n_block.block,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
@@ -46,3 +48,5 @@ COMMENT ON COLUMN el2n.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN el2n.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN el2n.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN el2n.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

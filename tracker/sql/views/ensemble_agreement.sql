@@ -30,12 +30,14 @@ SELECT
                 ORDER BY expanded.agreement, expanded.first_position + expanded.slot
             )
     END AS decile,
-    expanded.stale
+    expanded.stale,
+    expanded.block
 FROM (
     SELECT
         ensemble.name AS ensemble,
         ensemble.id AS ensemble_id,
         block.split,
+        score_block.block,
         block.first_example,
         block.first_position,
         score_block.runs,
@@ -68,3 +70,5 @@ COMMENT ON COLUMN ensemble_agreement.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN ensemble_agreement.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN ensemble_agreement.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN ensemble_agreement.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

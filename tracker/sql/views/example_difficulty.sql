@@ -66,7 +66,8 @@ SELECT
             - min(expanded.depth_trained_on) OVER whole_split,
             0
         )
-    ) AS difficulty_type
+    ) AS difficulty_type,
+    expanded.block
 FROM (
     SELECT
         number.*,
@@ -78,6 +79,7 @@ FROM (
             score.ensemble,
             score.ensemble_id,
             score.split,
+            score.block,
             block.first_example,
             block.first_position,
             score.runs,
@@ -369,3 +371,5 @@ COMMENT ON COLUMN example_difficulty.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN example_difficulty.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN example_difficulty.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN example_difficulty.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

@@ -14,7 +14,8 @@ SELECT
     example.position,
     example.label,
     coalesce(example.original_label, example.label) AS original_label,
-    example.original_label IS NOT NULL AS mislabelled
+    example.original_label IS NOT NULL AS mislabelled,
+    example.block
 FROM ensemble
 INNER JOIN example ON ensemble.dataset_id = example.dataset_id;
 
@@ -33,3 +34,5 @@ COMMENT ON COLUMN example_label.example_id IS
 COMMENT ON COLUMN example_label.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN example_label.label IS
 'Index of the labelled class: what runs were told, and what right and wrong are measured by.';
+COMMENT ON COLUMN example_label.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

@@ -29,7 +29,8 @@ SELECT
     expanded.first_correct_and_learned & expanded.never = expanded.never AS never_learned,
     expanded.events < 4
     AND expanded.first_correct_and_learned & expanded.never < expanded.never AS unforgettable,
-    coalesce(get_bit(expanded.held_out, expanded.slot) = 1, expanded.split <> 'train') AS held_out
+    coalesce(get_bit(expanded.held_out, expanded.slot) = 1, expanded.split <> 'train') AS held_out,
+    expanded.block
 FROM (
     SELECT
         history_block.ensemble,
@@ -40,6 +41,7 @@ FROM (
         history_block.planes,
         (1 << history_block.planes) - 1 AS never,
         history_block.split,
+        history_block.block,
         block.first_example,
         block.first_position,
         run_block.held_out,
@@ -83,3 +85,5 @@ COMMENT ON COLUMN forgetting.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN forgetting.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN forgetting.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN forgetting.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

@@ -16,12 +16,14 @@ SELECT
     expanded.label,
     expanded.predictions,
     expanded.induced_class,
-    expanded.votes::DOUBLE PRECISION / expanded.predictions AS induced_share
+    expanded.votes::DOUBLE PRECISION / expanded.predictions AS induced_share,
+    expanded.block
 FROM (
     SELECT
         poll.ensemble,
         poll.ensemble_id,
         poll.split,
+        poll.block,
         block.first_example,
         block.first_position,
         poll.predictions,
@@ -91,3 +93,5 @@ COMMENT ON COLUMN induced_class.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN induced_class.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN induced_class.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN induced_class.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

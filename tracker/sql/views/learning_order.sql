@@ -34,7 +34,8 @@ SELECT
     expanded.first_correct::DOUBLE PRECISION / nullif(expanded.met_runs, 0) AS first_correct,
     expanded.last_mistake::DOUBLE PRECISION / expanded.runs AS last_mistake,
     expanded.forgotten::DOUBLE PRECISION / expanded.runs AS forgetting_events,
-    (expanded.runs - expanded.met_runs)::DOUBLE PRECISION / expanded.runs AS never_learned_share
+    (expanded.runs - expanded.met_runs)::DOUBLE PRECISION / expanded.runs AS never_learned_share,
+    expanded.block
 FROM (
     SELECT
         learned_block.ensemble,
@@ -42,6 +43,7 @@ FROM (
         learned_block.runs,
         easy.evaluations,
         learned_block.split,
+        learned_block.block,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
@@ -101,3 +103,5 @@ COMMENT ON COLUMN learning_order.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN learning_order.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN learning_order.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN learning_order.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

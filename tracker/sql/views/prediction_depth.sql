@@ -23,13 +23,15 @@ SELECT
     expanded.runs_held_out,
     expanded.depth_held_out::DOUBLE PRECISION / nullif(expanded.runs_held_out, 0)
         AS depth_held_out,
-    expanded.runs_without
+    expanded.runs_without,
+    expanded.block
 FROM (
     SELECT
         prediction_depth_block.ensemble,
         prediction_depth_block.ensemble_id,
         prediction_depth_block.layers,
         prediction_depth_block.split,
+        prediction_depth_block.block,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
@@ -65,3 +67,5 @@ COMMENT ON COLUMN prediction_depth.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN prediction_depth.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN prediction_depth.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN prediction_depth.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

@@ -20,7 +20,8 @@ SELECT
     probed_evaluation.layers[probe_vote_block.layer + 1] AS layer_name,
     value.predicted,
     coalesce(get_bit(run_block.held_out, value.place::INTEGER - 1) = 1, block.split <> 'train')
-        AS held_out
+        AS held_out,
+    probe_vote_block.block
 FROM counted_run
 INNER JOIN probed_evaluation ON counted_run.run_id = probed_evaluation.run_id
 INNER JOIN probe_vote_block
@@ -53,3 +54,5 @@ COMMENT ON COLUMN probe_vote.layer_name IS
 'What the probe looks at: input, a block of the network, softmax.';
 COMMENT ON COLUMN probe_vote.predicted IS 'Index of the class of most of the 30 nearest examples.';
 COMMENT ON COLUMN probe_vote.held_out IS 'Did the run not train on the example?';
+COMMENT ON COLUMN probe_vote.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

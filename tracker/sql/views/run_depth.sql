@@ -20,7 +20,8 @@ SELECT
     CASE WHEN value.undefined = 0 THEN value.depth END AS depth,
     cardinality(probed_evaluation.layers) AS layers,
     coalesce(get_bit(run_block.held_out, value.place::INTEGER - 1) = 1, block.split <> 'train')
-        AS held_out
+        AS held_out,
+    depth_block.block
 FROM counted_run
 INNER JOIN probed_evaluation ON counted_run.run_id = probed_evaluation.run_id
 INNER JOIN depth_block
@@ -54,3 +55,5 @@ COMMENT ON COLUMN run_depth.depth IS
 '0 for the input, up to layers - 1 for the softmax; NULL where the last probe disagrees.';
 COMMENT ON COLUMN run_depth.layers IS 'Number of probes.';
 COMMENT ON COLUMN run_depth.held_out IS 'Did the run not train on the example?';
+COMMENT ON COLUMN run_depth.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

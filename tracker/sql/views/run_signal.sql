@@ -20,7 +20,8 @@ SELECT
     expanded.evaluations,
     expanded.mean,
     expanded.deviation,
-    coalesce(get_bit(expanded.held_out, expanded.slot) = 1, expanded.split <> 'train') AS held_out
+    coalesce(get_bit(expanded.held_out, expanded.slot) = 1, expanded.split <> 'train') AS held_out,
+    expanded.block
 FROM (
     SELECT
         counted_run.ensemble,
@@ -28,6 +29,7 @@ FROM (
         counted_run.run_id,
         counted_run.seed,
         block.split,
+        signal_summary.block,
         block.first_example,
         block.first_position,
         signal_summary.signal,
@@ -65,3 +67,5 @@ COMMENT ON COLUMN run_signal.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN run_signal.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN run_signal.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN run_signal.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

@@ -30,7 +30,8 @@ SELECT
         max(evidence.consensus_share)
     ) AS score,
     max(evidence.confidence) AS confidence,
-    max(evidence.aum) AS aum
+    max(evidence.aum) AS aum,
+    evidence.block
 FROM (
     -- Grouped, not joined: the planner might make one side again for each row of the other.
     SELECT
@@ -40,6 +41,7 @@ FROM (
         consensus.example_id,
         consensus.position,
         consensus.label,
+        consensus.block,
         consensus.consensus_class,
         consensus.consensus_share,
         consensus.label_share,
@@ -50,20 +52,38 @@ FROM (
     WHERE consensus.split = 'train' AND consensus.consensus_class <> consensus.label
     UNION ALL
     SELECT
-        accessibility.ensemble,
-        accessibility.ensemble_id,
-        accessibility.split,
-        accessibility.example_id,
-        accessibility.position,
-        accessibility.label,
+        easy.ensemble,
+        easy.ensemble_id,
+        easy.split,
+        easy.first_example + easy.slot AS example_id,
+        easy.first_position + easy.slot AS position,
+        easy.label,
+        easy.block,
         NULL::INTEGER AS consensus_class,
         NULL::DOUBLE PRECISION AS consensus_share,
         NULL::DOUBLE PRECISION AS label_share,
-        accessibility.accessibility,
+        easy.accessibility,
         NULL::DOUBLE PRECISION AS confidence,
         NULL::DOUBLE PRECISION AS aum
-    FROM accessibility
-    WHERE accessibility.split = 'train'
+    FROM (
+        -- Not the view accessibility: its ranks are over all blocks, where one may be asked for.
+        SELECT
+            accessibility_block.ensemble,
+            accessibility_block.ensemble_id,
+            accessibility_block.split,
+            accessibility_block.block,
+            block.first_example,
+            block.first_position,
+            generate_series(0, block.size - 1) AS slot,
+            unnest(accessibility_block.accessibility) AS accessibility,
+            unnest(unslice(block.label)) AS label
+        FROM accessibility_block
+        INNER JOIN block
+            ON
+                accessibility_block.dataset_id = block.dataset_id
+                AND accessibility_block.block = block.block
+        WHERE accessibility_block.split = 'train'
+    ) AS easy
     UNION ALL
     SELECT
         expanded.ensemble,
@@ -72,6 +92,7 @@ FROM (
         expanded.first_example + expanded.slot AS example_id,
         expanded.first_position + expanded.slot AS position,
         expanded.label,
+        expanded.block,
         NULL::INTEGER AS consensus_class,
         NULL::DOUBLE PRECISION AS consensus_share,
         NULL::DOUBLE PRECISION AS label_share,
@@ -84,6 +105,7 @@ FROM (
             mean.ensemble,
             mean.ensemble_id,
             mean.split,
+            mean.block,
             block.first_example,
             block.first_position,
             generate_series(0, block.size - 1) AS slot,
@@ -121,7 +143,8 @@ GROUP BY
     evidence.split,
     evidence.example_id,
     evidence.position,
-    evidence.label
+    evidence.label,
+    evidence.block
 HAVING
     label_error_score(
         coalesce(max(evidence.confidence), max(evidence.accessibility)),
@@ -150,3 +173,5 @@ COMMENT ON COLUMN suspected_label_errors.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN suspected_label_errors.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN suspected_label_errors.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN suspected_label_errors.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

@@ -15,7 +15,8 @@ SELECT
     expanded.evaluation,
     expanded.runs,
     expanded.correct AS runs_correct,
-    expanded.correct::DOUBLE PRECISION / expanded.runs AS tp_agreement
+    expanded.correct::DOUBLE PRECISION / expanded.runs AS tp_agreement,
+    expanded.block
 FROM (
     -- Rows are made from the block and named by its first example: joining `example` here would
     -- let the planner expand a block once for each of its examples. Functions in the list of
@@ -25,6 +26,7 @@ FROM (
         tp_block.ensemble,
         tp_block.ensemble_id,
         tp_block.split,
+        tp_block.block,
         block.first_example,
         block.first_position,
         tp_block.evaluation,
@@ -50,3 +52,5 @@ COMMENT ON COLUMN tp_agreement.position IS '0-based place of the example in its 
 COMMENT ON COLUMN tp_agreement.label IS 'Index of the labelled class.';
 COMMENT ON COLUMN tp_agreement.evaluation IS
 'Ordinal of the evaluation; 0 is the untrained network.';
+COMMENT ON COLUMN tp_agreement.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';

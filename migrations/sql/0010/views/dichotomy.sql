@@ -1,0 +1,38 @@
+-- dichotomy: is an example right in all runs, in none, or in some?
+-- Grain: one row per (ensemble, example, evaluation) that at least one counted run has recorded.
+-- Source: dichotomous data difficulty, Meding 2022.
+--
+-- Never NULL. With a tolerance of t runs: dichotomous_difficulty(runs_correct, runs, t).
+
+CREATE VIEW dichotomy AS
+SELECT
+    tp_agreement.ensemble,
+    tp_agreement.ensemble_id,
+    tp_agreement.split,
+    tp_agreement.example_id,
+    tp_agreement.position,
+    tp_agreement.label,
+    tp_agreement.evaluation,
+    tp_agreement.runs,
+    tp_agreement.runs_correct,
+    dichotomous_difficulty(tp_agreement.runs_correct, tp_agreement.runs) AS difficulty,
+    tp_agreement.block
+FROM tp_agreement;
+
+COMMENT ON VIEW dichotomy IS
+'Whether each example is right in all runs, in none or in between, at each evaluation.';
+COMMENT ON COLUMN dichotomy.runs IS 'Counted runs that have recorded the evaluation.';
+COMMENT ON COLUMN dichotomy.runs_correct IS 'Runs that are right.';
+COMMENT ON COLUMN dichotomy.difficulty IS
+'trivial: right in all runs; impossible: in none; else in between (Meding 2022).';
+COMMENT ON COLUMN dichotomy.ensemble IS 'Name of the ensemble.';
+COMMENT ON COLUMN dichotomy.ensemble_id IS 'Id of the ensemble.';
+COMMENT ON COLUMN dichotomy.split IS 'Split of the dataset: train or test.';
+COMMENT ON COLUMN dichotomy.example_id IS
+'Number of the example in its dataset: the splits follow each other.';
+COMMENT ON COLUMN dichotomy.position IS '0-based place of the example in its split.';
+COMMENT ON COLUMN dichotomy.label IS 'Index of the labelled class.';
+COMMENT ON COLUMN dichotomy.evaluation IS
+'Ordinal of the evaluation; 0 is the untrained network.';
+COMMENT ON COLUMN dichotomy.block IS
+'Block that the example is stored in: see the table block, and the function example_block.';
