@@ -32,8 +32,8 @@ block,
     SELECT * FROM forgetting
     WHERE ensemble = 'a' AND example_id = 7 AND block = example_block('a', 7)
 
-it reads no other, but for what is over all examples, such as a rank. `outcome` and `signal` find the
-block by themselves, and so does `tracker query`.
+it reads no other, but for what is over all examples, such as a rank. `outcome` and `signal` find
+the block by themselves, and so does `tracker query`.
 """
 
 SHARED = {

@@ -20,6 +20,7 @@ from tracker.db.models import RUN_STATES, Split
 from tracker.db.schema import VIEWS
 from tracker.ensembles import get_ensemble_id
 from tracker.errors import UsageError, choice_error
+from tracker.exports.blocks import block_condition
 from tracker.exports.conditions import OPERATORS, Condition, parse_condition
 from tracker.exports.tables import Columns, arrow_schema, copy_batches, find_view, is_plain
 from tracker.exports.tables import list_views as read_views
@@ -174,17 +175,24 @@ def _where(connection: Connection, query: Query, columns: Columns) -> "Composabl
     if not conditions:
         return sql.SQL("")
     connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
-    parts = []
+    bound = []
     for number, condition in enumerate(conditions):
         _check_column(query, condition.column, columns)
-        part = sql.Identifier(condition.column) + sql.SQL(f" {OPERATORS[condition.operator]}")
+        value = sql.SQL("")
         if condition.value is not None:
             kind = columns[condition.column]
             setting = f"tracker.value_{number}"
             _bind(connection, setting, condition, kind)
             _check_value(connection, query, condition, condition.value)
-            part += sql.SQL(f" CAST(current_setting('{setting}') AS {kind})")
-        parts.append(part)
+            value = sql.SQL(f"CAST(current_setting('{setting}') AS {kind})")
+        bound.append((condition, value))
+    parts: list[Composable] = [
+        sql.Identifier(condition.column) + sql.SQL(f" {OPERATORS[condition.operator]} ") + value
+        for condition, value in bound
+    ]
+    if query.view in VIEWS and "block" in columns:
+        blocks = block_condition(connection, bound)
+        parts += [] if blocks is None else [blocks]
     return sql.SQL(" WHERE ") + sql.SQL(" AND ").join(parts)
 
 

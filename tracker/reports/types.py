@@ -145,7 +145,7 @@ def _purest(
 ) -> tuple[TypedExample, ...]:
     view, others = views.difficulty_type, views.consistency
     rows = connection.execute(
-        select(view.c.example_id, view.c.position, view.c.label, view.c.distance)
+        select(view.c.example_id, view.c.position, view.c.label, view.c.distance, view.c.block)
         .where(view.c.ensemble == ensemble, view.c.split == SPLIT, view.c.type == of_type)
         .order_by(view.c.rank, view.c.position)
         .limit(shown)
@@ -156,6 +156,7 @@ def _purest(
             select(others.c.example_id, others.c.consensus_class).where(
                 others.c.ensemble == ensemble,
                 others.c.example_id.in_([row.example_id for row in rows]),
+                others.c.block.in_({row.block for row in rows}),
             )
         )
     }
@@ -167,16 +168,17 @@ def _purest(
 
 def _ambiguous(connection: Connection, ensemble: str, most: int) -> AmbiguousExamples | None:
     view, votes, answers = views.difficulty_type, views.probe_vote, views.outcome
-    ids = connection.scalars(
-        select(view.c.example_id)
+    chosen = connection.execute(
+        select(view.c.example_id, view.c.block)
         .where(view.c.ensemble == ensemble, view.c.type == AMBIGUOUS_UNLABELLED)
         .order_by(view.c.rank, view.c.position)
         .limit(most)
     ).all()
+    ids, blocks = [row.example_id for row in chosen], {row.block for row in chosen}
     told = connection.execute(
         select(votes.c.run_id, votes.c.example_id, votes.c.evaluation, votes.c.layer,
                votes.c.layer_name, (votes.c.predicted == votes.c.label).label("right"))
-        .where(votes.c.ensemble == ensemble, votes.c.example_id.in_(ids))
+        .where(votes.c.ensemble == ensemble, votes.c.example_id.in_(ids), votes.c.block.in_(blocks))
     ).all()  # fmt: skip
     last = _last(told)
     network = {

@@ -179,6 +179,7 @@ difficulty_type = table(
     column("type", Text),
     column("distance", Double),
     column("rank", Integer),
+    column("block", Integer),
 )
 
 difficulty_type_summary = table(
@@ -206,6 +207,7 @@ probe_vote = table(
     column("layer", Integer),
     column("layer_name", Text),
     column("predicted", Integer),
+    column("block", Integer),
 )
 
 consistency = table(
@@ -213,6 +215,7 @@ consistency = table(
     column("ensemble", Text),
     column("example_id", Integer),
     column("consensus_class", Integer),
+    column("block", Integer),
 )
 
 outcome = table(
