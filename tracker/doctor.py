@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, func, select
 from tracker.db.engine import database_url, describe, make_engine
 from tracker.db.migrate import HEAD, current_revision
 from tracker.db.models import Ensemble, Run
+from tracker.devices import built_for_gpus, count_gpus
 from tracker.embedded import EmbeddedServers
 from tracker.errors import TrackerError
 from tracker.masking import shown, without_secrets
@@ -99,13 +100,12 @@ def _packages() -> Iterator[Finding]:
 
 
 def _gpu() -> Finding:
-    # Takes a second or two, and only here.
-    import torch
+    if count := count_gpus():
+        import torch
 
-    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    if names:
+        names = [torch.cuda.get_device_name(number) for number in range(count)]
         return Finding("GPU", "ok", ", ".join(names))
-    if torch.version.cuda is None:
+    if not built_for_gpus():
         return Finding("GPU", "ok", "none: this torch is built for the CPU, and trains on it")
     step = "where there should be one, see `nvidia-smi` and CUDA_VISIBLE_DEVICES"
     return Finding("GPU", "warn", "none is visible: workers here train on the CPU", step)

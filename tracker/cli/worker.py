@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from tracker.cli.output import note
 from tracker.cli.session import open_engine
+from tracker.devices import count_gpus
 from tracker.errors import TrackerError, UsageError
 from tracker.logs import STANDARD_ERROR, configure, log_event
 from tracker.masking import command_line
@@ -67,10 +68,7 @@ def _devices(gpus: str | None) -> list[str | None]:
     """Numbers of the GPUs to work on; `[None]` is the CPU."""
     if gpus not in (None, "all") and not re.fullmatch(r"\d+(,\d+)*", gpus or ""):
         raise UsageError(f"--gpus {gpus!r}: write all, or numbers such as 0,1")
-    # Takes a second or two, and only here.
-    import torch
-
-    found = [str(index) for index in range(torch.cuda.device_count())]
+    found = [str(number) for number in range(count_gpus())]
     if gpus is None:
         return list(found) or [None]
     wanted = found if gpus == "all" else list(dict.fromkeys(gpus.split(",")))
