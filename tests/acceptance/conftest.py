@@ -18,6 +18,7 @@ import redis
 from pydantic import SecretStr
 
 from tests.support.servers import Servers, new_database
+from tests.support.typed import installed, typed
 from tracker.db.engine import libpq_url
 from tracker.embedded import EmbeddedServers
 from tracker.settings import Settings
@@ -93,6 +94,22 @@ class Tracker:
             process.wait()
 
 
+class Typed(Tracker):
+    """The same with commands in this process, which need no second to start.
+
+    For tests of what a command says of what is asked, of which there are many.
+    """
+
+    def run(
+        self,
+        *arguments: str,
+        timeout: float = 120,  # noqa: ARG002 (nothing ends this process)
+    ) -> subprocess.CompletedProcess[str]:
+        """One command, to its end."""
+        with installed(self.environment | self.extra):
+            return subprocess.CompletedProcess(arguments, *typed(arguments))
+
+
 def descendants(pid: int) -> list[int]:
     """Processes below `pid`, nearest first."""
     listing = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True).stdout
@@ -144,6 +161,18 @@ def tracker_for(settings: Settings, folder: Path) -> Tracker:
 def tracker(settings: Settings, tmp_path: Path) -> Tracker:
     """The command line on a fresh database."""
     return tracker_for(settings, tmp_path)
+
+
+@pytest.fixture
+def typed_tracker(tracker: Tracker) -> Typed:
+    """The command line on a fresh database, in this process."""
+    return Typed(tracker.environment, tracker.log)
+
+
+@pytest.fixture
+def digits(digits_ensemble: Tracker) -> Typed:
+    """The command line on the demo's ensemble, in this process."""
+    return Typed(digits_ensemble.environment, digits_ensemble.log)
 
 
 @pytest.fixture(scope="session")

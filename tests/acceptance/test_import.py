@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.acceptance.conftest import Tracker
+from tests.acceptance.conftest import Typed
 
 ORACLES = Path(__file__).parents[3] / "shared" / "oracles"
 """Not in the repository: data of other people."""
@@ -21,7 +21,13 @@ needs_oracles = pytest.mark.skipif(not ORACLES.is_dir(), reason="no oracles on t
 pytestmark = pytest.mark.embedded_only
 
 
-def numbers(tracker: Tracker, query: str) -> list[float]:
+@pytest.fixture
+def tracker(typed_tracker: Typed) -> Typed:
+    """No test here is of the process: `test_upkeep` imports in one of its own."""
+    return typed_tracker
+
+
+def numbers(tracker: Typed, query: str) -> list[float]:
     (row,) = tracker.sql(query)
     return [float(value) for value in row]
 
@@ -51,7 +57,7 @@ TONEVA_SAYS = [7021, 21, 0, 9876, 49053]
     ],
 )
 def test_forgetting_as_its_authors_count_it(
-    tracker: Tracker, first: int, first_correct: str, last_mistake: str
+    tracker: Typed, first: int, first_correct: str, last_mistake: str
 ) -> None:
     options = () if first == 1 else ("--first-evaluation", str(first))
     done = tracker("import", str(TONEVA), "--name", "toneva", *options)
@@ -68,7 +74,7 @@ def test_forgetting_as_its_authors_count_it(
 
 
 @needs_oracles
-def test_observers_are_runs(tracker: Tracker) -> None:
+def test_observers_are_runs(tracker: Typed) -> None:
     tracker("import", str(CUE_CONFLICT), "--name", "cue-conflict")
     with np.load(CUE_CONFLICT, allow_pickle=False) as arrays:
         expected = dict(
@@ -95,7 +101,7 @@ KAPPA = """
 
 
 @needs_oracles
-def test_error_consistency_as_its_authors_compute_it(tracker: Tracker) -> None:
+def test_error_consistency_as_its_authors_compute_it(tracker: Typed) -> None:
     tracker("import", str(CUE_CONFLICT), "--name", "cue-conflict")
     kappas = {frozenset((one, other)): float(kappa) for one, other, kappa in tracker.sql(KAPPA)}
     assert len(kappas) == 35 * 34 / 2
@@ -152,7 +158,7 @@ def files(folder: Path) -> dict[str, Path]:
     return made
 
 
-def test_every_format_gives_the_same(tracker: Tracker, tmp_path: Path) -> None:
+def test_every_format_gives_the_same(tracker: Typed, tmp_path: Path) -> None:
     made = files(tmp_path)
     for number, file in enumerate(made.values()):
         imported = tracker.json(
@@ -180,7 +186,7 @@ def test_every_format_gives_the_same(tracker: Tracker, tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["parquet", "npz"])
 @pytest.mark.parametrize("arrays", ["predicted", "correct"])
 def test_what_is_exported_can_be_imported(
-    tracker: Tracker, tmp_path: Path, arrays: str, form: str
+    tracker: Typed, tmp_path: Path, arrays: str, form: str
 ) -> None:
     rng = np.random.default_rng(1)
     label = rng.integers(0, 7, 50)
@@ -200,7 +206,7 @@ def test_what_is_exported_can_be_imported(
     assert tracker.sql(query.format("first")) == tracker.sql(query.format("second"))
 
 
-def test_what_cannot_be_imported_is_one_line(tracker: Tracker, tmp_path: Path) -> None:
+def test_what_cannot_be_imported_is_one_line(tracker: Typed, tmp_path: Path) -> None:
     made = files(tmp_path)
     np.savez(tmp_path / "wrong.npz", correct=np.full((2, 3, 4), 2))
     cases = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from tests.acceptance.conftest import Tracker
+from tests.acceptance.conftest import Tracker, Typed
 
 pytestmark = pytest.mark.embedded_only
 
@@ -43,12 +43,12 @@ def test_a_table_fits_the_terminal(digits_ensemble: Tracker) -> None:
     assert "--columns chooses" in " ".join(text.split())
 
 
-def test_no_rows(digits_ensemble: Tracker) -> None:
-    assert digits_ensemble("query", "learning_order", "--where", "rank<0") == "no rows\n"
+def test_no_rows(digits: Typed) -> None:
+    assert digits("query", "learning_order", "--where", "rank<0") == "no rows\n"
 
 
-def test_formats_on_standard_output(digits_ensemble: Tracker) -> None:
-    tracker = digits_ensemble
+def test_formats_on_standard_output(digits: Typed) -> None:
+    tracker = digits
     question = ("query", "run_accuracy", "--where", "evaluation>=29", "--where", "split = test")
     as_json = json.loads(tracker(*question, "--format", "json"))
     assert len(as_json) == 20
@@ -59,16 +59,16 @@ def test_formats_on_standard_output(digits_ensemble: Tracker) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "parquet"])
-def test_files(digits_ensemble: Tracker, tmp_path: Path, suffix: str) -> None:
+def test_files(digits: Typed, tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"order.{suffix}"
     question = ("query", "learning_order", "--ensemble", "digits", "--out", str(path))
-    assert digits_ensemble(*question).startswith(f"wrote {path}: 5,000 rows")
+    assert digits(*question).startswith(f"wrote {path}: 5,000 rows")
     if suffix == "parquet":
         assert parquet.read_table(path).num_rows == 5000
-    again = digits_ensemble.run(*question)
+    again = digits.run(*question)
     assert again.returncode == 2
     assert "--force replaces it" in again.stderr
-    digits_ensemble(*question, "--force")
+    digits(*question, "--force")
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_files(digits_ensemble: Tracker, tmp_path: Path, suffix: str) -> None:
     ids=str,
 )
 def test_one_line_lists_the_choices(
-    digits_ensemble: Tracker, arguments: tuple[str, ...], parts: list[str]
+    digits: Typed, arguments: tuple[str, ...], parts: list[str]
 ) -> None:
-    done = digits_ensemble.run("query", *arguments)
+    done = digits.run("query", *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.acceptance.conftest import Tracker
+from tests.acceptance.conftest import Tracker, Typed
 
 pytestmark = pytest.mark.embedded_only
 
@@ -50,21 +50,17 @@ def test_a_life_is_told(digits_ensemble: Tracker) -> None:
     ],
     ids=str,
 )
-def test_what_is_not_there_is_said(
-    digits_ensemble: Tracker, arguments: tuple[str, ...], message: str
-) -> None:
-    done = digits_ensemble.run("runs", *arguments)
+def test_what_is_not_there_is_said(digits: Typed, arguments: tuple[str, ...], message: str) -> None:
+    done = digits.run("runs", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", [("doctor",), ("query", "run_accuracy", "--limit", "2")])
-def test_json_is_asked_for_in_one_way_everywhere(
-    digits_ensemble: Tracker, command: tuple[str, ...]
-) -> None:
-    asked = digits_ensemble.run(*command, "--json")
-    spelled = digits_ensemble.run(*command, "--format", "json")
+def test_json_is_asked_for_in_one_way_everywhere(digits: Typed, command: tuple[str, ...]) -> None:
+    asked = digits.run(*command, "--json")
+    spelled = digits.run(*command, "--format", "json")
     # What doctor finds of memory and disk may change from one to the next.
     one, other = json.loads(asked.stdout), json.loads(spelled.stdout)
     assert len(one) == len(other) > 1

@@ -19,12 +19,11 @@ from sqlalchemy import Engine, inspect, text
 
 from tests.acceptance.conftest import Tracker, wait_until
 from tests.support.servers import Servers
-from tests.support.typed import typed
-from tracker.db import engine as engines
+from tests.support.typed import installed, typed
 from tracker.db.engine import libpq_url
 from tracker.embedded.home import Home
 from tracker.embedded.valkey import Valkey
-from tracker.settings import Settings, get_settings
+from tracker.settings import Settings
 
 pytestmark = pytest.mark.embedded_only
 
@@ -46,15 +45,9 @@ class Installation:
 
     def run(self, *line: str, ends: int, **changed: str) -> str:
         """What one command prints; the changed settings by name."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in (self.environment | changed).items():
-                patch.setenv(name, value)
+        with pytest.MonkeyPatch.context() as patch, installed(self.environment | changed):
             patch.setattr(tempfile, "tempdir", str(self.folder))
-            get_settings.cache_clear()
             code, out, error = typed(line)
-            for cached in (engines._engine, engines._reader_engine):
-                cached.cache_clear()
-        get_settings.cache_clear()
         self.shown.append(out + error)
         assert code == ends, (line, out, error)
         return out + error

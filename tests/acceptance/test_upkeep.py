@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.acceptance.conftest import TRACKER, Tracker, wait_until
+from tests.acceptance.conftest import TRACKER, Tracker, Typed, wait_until
 
 # The same on both pairs of servers, as the integration tests show.
 pytestmark = pytest.mark.embedded_only
@@ -109,7 +109,7 @@ def test_a_pipe_gets_nothing_but_rows(digits_ensemble: Tracker, form: str) -> No
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_cannot_be_exported(
-    digits_ensemble: Tracker,
+    digits: Typed,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     arguments: tuple[str, ...],
@@ -117,7 +117,7 @@ def test_what_cannot_be_exported(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.csv").write_text("mine")
-    done = digits_ensemble.run("export", *arguments)
+    done = digits.run("export", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1, done.stderr
     for part in parts:
@@ -135,17 +135,19 @@ def test_verify_says_what_it_checked(digits_ensemble: Tracker) -> None:
     assert (found["problems"], found["problem_count"], found["outcomes"]) == ([], 0, OUTCOMES)
 
 
-def trained(tracker: Tracker, name: str, *options: str) -> None:
-    """A small complete ensemble."""
-    with tracker.worker():
+def trained(tracker: Tracker, **options: tuple[str, ...]) -> None:
+    """Small complete ensembles, each with its options."""
+    for name, each in options.items():
         tracker(
             "enqueue", "--arch", "mlp-tiny", "--dataset", "digits", "--examples", "64",
-            "--epochs", "3", "--seeds", "2", "--name", name, "--wait", *options,
+            "--epochs", "3", "--seeds", "2", "--name", name, *each,
         )  # fmt: skip
+    with tracker.worker("--once") as worker:
+        assert worker.wait(timeout=120) == 0, tracker.logged
 
 
 def test_verify_finds_damage_and_says_so_to_scripts(tracker: Tracker) -> None:
-    trained(tracker, "small")
+    trained(tracker, small=())
     tracker("psql", "-c", "UPDATE outcome_block SET correct = ~correct WHERE evaluation = 2")
     done = tracker.run("verify", "small", "--limit", "2")
     assert done.returncode == 1
@@ -165,8 +167,7 @@ def test_verify_finds_damage_and_says_so_to_scripts(tracker: Tracker) -> None:
 
 
 def test_delete_asks_and_removes_everything(tracker: Tracker) -> None:
-    trained(tracker, "small")
-    trained(tracker, "other", "--lr", "0.5")
+    trained(tracker, small=(), other=("--lr", "0.5"))
     refused = tracker.run("delete", "small")
     assert refused.returncode == 2
     assert "say --yes" in refused.stderr

@@ -4,12 +4,15 @@ import io
 import logging
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import pytest
+from sqlalchemy import Engine
 
 from tracker.cli import main
+from tracker.db import engine as engines
+from tracker.settings import get_settings
 
 
 def typed(line: Sequence[str]) -> tuple[int, str, str]:
@@ -29,6 +32,26 @@ def _typed(line: Sequence[str]) -> tuple[int, str, str]:
     out.flush()
     assert isinstance(ended.value.code, int)
     return ended.value.code, out.buffer.getvalue().decode(), error.getvalue()  # type: ignore[attr-defined]
+
+
+@contextmanager
+def installed(environment: Mapping[str, str]) -> Iterator[None]:
+    """Commands that are typed within are of an installation with these settings."""
+    made: list[Engine] = []
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        # The connections of a command's own process end with it.
+        patch.setattr(engines, "_close_at_exit", made.append)
+        get_settings.cache_clear()
+        try:
+            yield
+        finally:
+            for cached in (engines._engine, engines._reader_engine):
+                cached.cache_clear()
+            for engine in made:
+                engine.dispose()
+    get_settings.cache_clear()
 
 
 @contextmanager
