@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.acceptance.conftest import Tracker, wait_until
+from tests.acceptance.conftest import Tracker, Typed, wait_until
 
 SCORE = "ensemble-agreement"
 
@@ -32,10 +32,10 @@ def test_a_worker_computes_the_score_that_was_asked_for(tracker: Tracker) -> Non
 
 
 @pytest.mark.embedded_only
-def test_what_cannot_be_computed_is_not_queued(tracker: Tracker) -> None:
-    done = tracker.run("analyze", "nobody", SCORE, "--queue")
+def test_what_cannot_be_computed_is_not_queued(typed_tracker: Typed) -> None:
+    done = typed_tracker.run("analyze", "nobody", SCORE, "--queue")
     assert done.returncode == 2
     assert "no ensemble 'nobody'" in done.stderr
-    done = tracker.run("analyze", "nobody", "agr", "--queue")
+    done = typed_tracker.run("analyze", "nobody", "agr", "--queue")
     assert done.returncode == 2
     assert f"unknown score 'agr': choose one of {SCORE}" in done.stderr

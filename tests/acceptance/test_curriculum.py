@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from tests.acceptance.conftest import Tracker
+from tests.acceptance.conftest import Tracker, Typed
 from tracker.curriculum import CurriculumSampler
 from tracker.datasets import load_named
 from tracker.db import get_engine
@@ -22,20 +22,20 @@ RUNS = "SELECT id, attempt, state, step FROM run ORDER BY id"
 
 @pytest.mark.embedded_only
 def test_compared_drawn_recorded_shown_and_replayed(
-    tracker: Tracker, settings: Settings, tmp_path: Path
+    tracker: Tracker, typed_tracker: Typed, settings: Settings, tmp_path: Path
 ) -> None:
     _compare(tracker)
     picture = tmp_path / "preview.png"
     preview = ("curriculum", "preview", REFERENCE, "--balance", "--out", str(picture))
-    assert "wrote" in tracker(*preview)
+    assert "wrote" in typed_tracker(*preview)
     assert imread(picture).shape[1] == 1600
     taken = _record(settings)
-    assert "mine" in tracker("curriculum", "show")
-    shown = " ".join(tracker("curriculum", "show", "mine").split())
+    assert "mine" in typed_tracker("curriculum", "show")
+    shown = " ".join(typed_tracker("curriculum", "show", "mine").split())
     assert f"60 examples by accessibility of {REFERENCE}" in shown
     assert "0 12 12" in shown
     assert "1 24 24" in shown
-    _replay(tracker, taken, tmp_path / "epoch")
+    _replay(typed_tracker, taken, tmp_path / "epoch")
     for arguments, message in (
         (("replay", "mine", "--epoch", "2"), "has begun no epoch 2: choose one of 0 to 1"),
         (("replay", "mine", "--epoch", "0", "--format", "npy"), "--format npy needs --out"),
@@ -44,7 +44,7 @@ def test_compared_drawn_recorded_shown_and_replayed(
         (("compare", "--conditions", "dirty"), "unknown condition 'dirty'"),
         (("compare", "--epochs", "3", "--short", "3"), "--short 3 is not shorter than the whole"),
     ):
-        done = tracker.run("curriculum", *arguments)
+        done = typed_tracker.run("curriculum", *arguments)
         assert done.returncode == 2
         assert message in done.stderr
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, make_url, text
 
-from tests.acceptance.conftest import Tracker, descendants, kill_tree, wait_until
+from tests.acceptance.conftest import Tracker, Typed, descendants, kill_tree, wait_until
 from tracker.db.engine import make_engine
 
 MLP = ("--arch", "mlp-tiny", "--dataset", "mnist5k")
@@ -114,8 +114,9 @@ def test_curriculum_sampler_reads_the_ensemble(digits_ensemble: Tracker) -> None
 
 @pytest.mark.embedded_only
 def test_repeating_a_command_adds_nothing_and_more_seeds_add_the_missing(
-    tracker: Tracker,
+    typed_tracker: Typed,
 ) -> None:
+    tracker = typed_tracker
     first = tracker.json("enqueue", *MLP, "--seeds", "2")
     again = tracker.json("enqueue", *MLP, "--seeds", "2")
     more = tracker.json("enqueue", *MLP, "--seeds", "5")
