@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import URL, make_url
 
 from tests.acceptance.conftest import TRACKER
+from tests.support.compose import OURS, environment, interpolate, load
 from tests.support.servers import Servers, new_database
-from tests.unit.test_compose import OURS, environment, interpolate, load
 from tracker.db.engine import libpq_url
 from tracker.db.roles import DEFAULT_PREFIX, Roles
 
