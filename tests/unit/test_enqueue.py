@@ -52,7 +52,7 @@ def test_who_stops_waiting_is_told_that_the_runs_stay(monkeypatch: pytest.Monkey
         raise KeyboardInterrupt
 
     queued = Enqueued(1, "mine", created=True, added=(1,), states={"queued": 1})
-    monkeypatch.setattr(enqueue, "open_engine", lambda _: None)
+    monkeypatch.setattr(enqueue, "open_engine", lambda *_, **__: None)
     monkeypatch.setattr(enqueue, "queue_ensemble", lambda *_, **__: (spec(), queued))
     monkeypatch.setattr(enqueue, "wait_for", interrupted)
     app = typer.Typer()
