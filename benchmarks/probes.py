@@ -45,6 +45,9 @@ PRODUCTS = 4e10
 FEWEST_QUERIES = 512
 """Multiplications of one search: of large databases with wide rows only so many queries are asked,
 but not fewer than this."""
+CLASSES = 10
+APART = 3.0
+"""How far from the origin the classes of sorted rows are, in deviations of each number."""
 AGREEMENT_EXAMPLES = 1_000
 SAME = 0.999
 """Share of the neighbours that must be the same: others are as near as a rounding."""
@@ -103,12 +106,23 @@ class Measured:
     """Bytes of memory beyond rows and queries."""
 
 
+def rows_of(size: int, width: int, by_class: bool) -> tuple[Tensor, Tensor]:
+    """Normally distributed rows, or rows of one class after the other; and those that are asked."""
+    generator = torch.Generator().manual_seed(size + width)
+    rows = torch.randn(size, width, generator=generator)
+    if not by_class:
+        return rows, rows[: queries_of(size, width)].clone()
+    middles = APART * torch.randn(CLASSES, width, generator=generator)
+    rows += middles[torch.arange(size) * CLASSES // size]
+    asked = torch.randperm(size, generator=generator)[: queries_of(size, width)]
+    return rows, rows[asked]
+
+
 def measure(
-    searches: Mapping[str, Search], size: int, width: int, repeats: int
+    searches: Mapping[str, Search], size: int, width: int, repeats: int, by_class: bool
 ) -> dict[str, Measured]:
     """Each search, in turns; raises if neighbours differ."""
-    rows = torch.randn(size, width, generator=torch.Generator().manual_seed(size + width))
-    queries = rows[: queries_of(size, width)].clone()
+    rows, queries = rows_of(size, width, by_class)
     distances = len(queries) * size
     rates: dict[str, list[float]] = {name: [] for name in searches}
     processor: dict[str, list[float]] = {name: [] for name in searches}
@@ -138,13 +152,13 @@ def rate(figure: Figure) -> str:
     return f"{figure.median / 1e6:,.1f} ({figure.low / 1e6:,.1f} - {figure.high / 1e6:,.1f})"
 
 
-def compare(repeats: int, sizes: Sequence[int], widths: Sequence[int]) -> None:
+def compare(repeats: int, sizes: Sequence[int], widths: Sequence[int], by_class: bool) -> None:
     """Print the table of all sizes and widths."""
     searches = rivals()
     lines = []
     for size in sizes:
         for width in widths:
-            found = measure(searches, size, width, repeats)
+            found = measure(searches, size, width, repeats, by_class)
             own = found["tracker"].rates.median
             line = [f"{size:,} x {width:,}", f"{queries_of(size, width):,}"]
             line += [rate(told.rates) for told in found.values()]
@@ -257,23 +271,28 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="5,000 rows of 64 and 512 numbers")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="rows")
     parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS, help="numbers in a row")
+    parser.add_argument(
+        "--by-class", action="store_true", help="rows sorted by class; queries from all classes"
+    )
     chosen = parser.parse_args()
     torch.set_num_threads(JOBS)
     names = ("torch", "numpy", "scikit-learn", "faiss-cpu")
     print(f"- {hardware()}")
     threads = f"{torch.get_num_threads()} (torch), {JOBS} (scikit-learn, faiss-cpu)"
     print(f"- threads: {threads}")
+    kernels = os.environ.get("OPENBLAS_CORETYPE", "its own choice")
+    print(f"- kernels of the OpenBLAS in faiss-cpu (OPENBLAS_CORETYPE): {kernels}")
     print("- " + ", ".join(f"{name} {installed(name) or 'not installed'}" for name in names))
     print(f"- `{' '.join(['python -m benchmarks.probes', *sys.argv[1:]])}`\n")
     print(
         f"Millions of distances per second, k = {NEIGHBOURS}, float32, median of "
         f"{chosen.repeats} (smallest - largest), in turns, after a warm-up. Normally distributed "
-        "rows; the first of them are the queries, as many as the column says: queries answered per "
-        "second are the figure over the rows. Processor time is of all threads, the least of the "
+        f"rows{', sorted by class' if chosen.by_class else ''}; as many of them are asked as the "
+        "column says: queries answered per second are the figure over the rows. Processor time is of all threads, the least of the "
         "repeats; peak memory is beyond rows and queries; both in the same order.\n"
     )
     sizes, widths = (SIZES[:1], WIDTHS[:2]) if chosen.quick else (chosen.sizes, chosen.widths)
-    compare(chosen.repeats, sizes, widths)
+    compare(chosen.repeats, sizes, widths, chosen.by_class)
     cuda = torch.cuda.is_available()
     agreement(torch.device("cuda" if cuda else "cpu"))
     if cuda:

@@ -1,4 +1,4 @@
-"""Exact neighbours, votes, embeddings and prediction depths."""
+"""Votes, embeddings and prediction depths."""
 
 from itertools import pairwise
 from typing import Any
@@ -12,117 +12,18 @@ from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
-from tracker.errors import UsageError
+from tests.support.neighbours import shrink_tiles, slow_nearest
 from tracker.outcomes.packing import unpack_planes
 from tracker.outcomes.probes import NEIGHBOURS
 from workers.data import TensorDataset, TensorSplit
 from workers.models import ImageShape, Network, build_model
-from workers.probes import neighbours as neighbours_module
 from workers.probes import probe
 from workers.probes.embeddings import Embeddings
-from workers.probes.neighbours import PRECISIONS, Database, Nearest, centre_of, nearest
+from workers.probes.neighbours import PRECISIONS, nearest
 from workers.probes.probing import vote
 from workers.scoring import score
 
 SIZES = st.integers(1, 90)
-
-
-@pytest.fixture
-def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, size in (("QUERY_TILE", 7), ("GROUP", 2), ("WHOLE", 8), ("DATABASE_TILE", 40)):
-        monkeypatch.setattr(neighbours_module, name, size)
-
-
-def slow_nearest(queries: Any, rows: Any, k: int, own: Any = None) -> NDArray[np.int64]:
-    """By sorting all distances, equal ones by index; -1 where there are fewer. Indices ascend."""
-    squares = ((queries[:, None].astype(float) - rows[None].astype(float)) ** 2).sum(2)
-    found = np.full((len(queries), k), -1)
-    for query, distances in enumerate(squares):
-        order = np.argsort(distances, kind="stable")
-        order = order[order != own[query]] if own is not None else order
-        found[query, : len(order[:k])] = order[:k]
-    return np.sort(found)
-
-
-def in_order(indices: Tensor) -> list[list[int]]:
-    return indices.sort(1).values.tolist()
-
-
-# --- neighbours -----------------------------------------------------------------------------------
-
-
-@given(
-    rows=SIZES,
-    queries=SIZES,
-    width=st.integers(1, 9),
-    values=st.integers(1, 4),
-    k=st.integers(1, 40),
-)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.usefixtures("small_tiles")
-def test_neighbours_are_those_of_a_sort(
-    dtype: torch.dtype, rows: int, queries: int, width: int, values: int, k: int
-) -> None:
-    """Small whole numbers: nearly all distances are tied, and exact."""
-    rng = np.random.default_rng([rows, queries, width, values, k])
-    database, asked = (rng.integers(0, values, (n, width)) for n in (rows, queries))
-    own = rng.integers(-1, rows, queries)
-    found = nearest(
-        torch.tensor(asked, dtype=dtype),
-        torch.tensor(database, dtype=dtype),
-        k,
-        torch.tensor(own),
-        str(dtype).removeprefix("torch."),
-    )
-    assert in_order(found) == slow_nearest(asked, database, k, own).tolist()
-
-
-@pytest.mark.parametrize(("queries", "rows"), [(256, 8192), (300, 8200), (600, 20_000)])
-def test_neighbours_across_tiles_of_the_real_size(queries: int, rows: int) -> None:
-    rng = np.random.default_rng(rows)
-    asked, database = (rng.integers(0, 6, (n, 5)).astype(np.float32) for n in (queries, rows))
-    found = nearest(torch.tensor(asked), torch.tensor(database), 30)
-    some = slice(0, None, 37)
-    assert in_order(found[some]) == slow_nearest(asked[some], database, 30).tolist()
-
-
-@pytest.mark.parametrize("parts", [1, 2, 5])
-def test_parts_of_the_database_change_nothing(parts: int) -> None:
-    rng = np.random.default_rng(3)
-    database, asked = (
-        torch.tensor(rng.integers(0, 3, (n, 6)), dtype=torch.float32) for n in (99, 20)
-    )
-    found = Nearest(20, 10, torch.float32, database.device)
-    for part in torch.arange(99).chunk(parts):
-        rows = database[part]
-        found.look_through(
-            Database([rows], int(part[0]), centre_of(database)), 0, asked, torch.full((20,), -1)
-        )
-    assert in_order(found.indices) == slow_nearest(asked.numpy(), database.numpy(), 10).tolist()
-
-
-def test_who_is_in_the_database_is_not_its_own_neighbour() -> None:
-    rows = torch.tensor([[0.0], [0.0], [1.0]])
-    assert in_order(nearest(rows, rows, 2, torch.arange(3))) == [[1, 2], [0, 2], [0, 1]]
-    assert in_order(nearest(rows, rows, 2)) == [[0, 1], [0, 1], [0, 2]]
-
-
-def test_large_numbers_keep_their_digits() -> None:
-    """In float32 the squared norms alone would drown the distances."""
-    rows = torch.arange(64.0)[:, None] * 2**-6 + 3000
-    assert nearest(rows, rows, 3)[1:-1, 1:].sort(1).values.tolist() == [
-        [row - 1, row + 1] for row in range(1, 63)
-    ]
-
-
-def test_what_is_not_finite_is_nobodys_neighbour() -> None:
-    rows = torch.tensor([[torch.nan], [2.0], [torch.inf], [1.0], [3e38]])
-    assert nearest(torch.tensor([[1.0], [torch.nan]]), rows, 3).tolist() == [[3, 1, -1], [-1] * 3]
-
-
-def test_unknown_precision_is_refused() -> None:
-    with pytest.raises(UsageError, match="unknown precision 'float16': choose one of float32"):
-        nearest(torch.zeros(1, 1), torch.zeros(1, 1), 1, precision="float16")
 
 
 # --- votes ----------------------------------------------------------------------------------------
@@ -165,26 +66,6 @@ def test_votes_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = vote(indices, labels, 7)
     monkeypatch.setattr("workers.probes.probing.COUNTED_VOTES", 21)
     assert vote(indices, labels, 7).tolist() == whole.tolist()
-
-
-@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
-def test_lower_precision_agrees_mostly(precision: str) -> None:
-    rng = np.random.default_rng(2)
-    centres = rng.standard_normal((10, 128))
-    labels = rng.integers(0, 10, 1000)
-    rows = torch.tensor(centres[labels] + rng.standard_normal((1000, 128)) * 1.5)
-    exact = nearest(rows, rows, 30, precision="float64")
-    found = nearest(rows, rows, 30, precision=precision)
-    votes = [vote(indices, torch.tensor(labels), 10) for indices in (exact, found)]
-    agreement = (votes[0] == votes[1]).double().mean()
-    assert agreement > {"float32": 0.999, "tf32": 0.99, "bfloat16": 0.97}[precision]
-    assert (in_order(found) == in_order(exact)) == (precision == "float32")
-
-
-def test_tf32_keeps_eleven_digits() -> None:
-    values = torch.tensor([1 + 2**-10, 1 + 2**-11, 1 + 2**-12, -1 - 2**-11, torch.inf])
-    kept = [1 + 2**-10, 1 + 2**-10, 1.0, -1 - 2**-10, torch.inf]
-    assert neighbours_module._rounded(values, "tf32").tolist() == kept
 
 
 # --- embeddings -----------------------------------------------------------------------------------
@@ -329,8 +210,9 @@ def test_mislabelled_examples_are_followed_by_both_labels() -> None:
 
 
 @pytest.mark.parametrize("budget", [1, 4000])
-def test_memory_does_not_change_what_is_said(budget: int, small_tiles: None) -> None:
+def test_memory_does_not_change_what_is_said(budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small whole numbers have exact sums in whatever parts they come."""
+    shrink_tiles(monkeypatch)
     data, network = dataset({"train": 70, "test": 20}), small_network()
     whole = {
         name: TensorSplit((split.images * 2).round(), split.labels)

@@ -5,26 +5,32 @@ normalization. Among equally near rows those with the lowest indices are chosen.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor
 
 from tracker.errors import choice_error
+from workers.probes.selection import kth_smallest, places_below, smallest
+from workers.probes.threads import side_by_side
 
 QUERY_TILE = 256
 DATABASE_TILE = 8192
-"""Queries and rows of the database whose distances are held at once: 8 MB of float32, chosen by
-measurement (docs/benchmarks.md)."""
+"""Queries and rows of the database whose distances a thread holds at once: 8 MB of float32, chosen
+by measurement."""
 
-GROUP = 16
+GROUP = 8
 """Distances of which only the smallest is looked at first."""
 
-COARSE = 4
-"""Groups that are one when a first bound is looked for: it is hardly looser, of fewer numbers."""
+COARSE = 8
+"""Groups that are one when a bound is looked for: it is hardly looser, of fewer numbers."""
 
 WHOLE = GROUP * 16
 """Rows of the database are made up to a multiple of this, of which a tile is one too: the smallest
 of groups are then found by whole vector registers, and groups are whole."""
+
+ALIGNED = 8
+"""Rows of the database begin at multiples of so many numbers, as products on GPUs want them to."""
 
 PREPARED_NUMBERS = 2**17
 """Numbers of the database that are prepared at once: few enough to stay in the cache."""
@@ -78,40 +84,46 @@ class Database:
         self._precision = precision
         size, width = sum(map(len, pieces)), len(centre)
         # Rows that are nobody's neighbours make the number of rows a round one.
-        self._rows = torch.cat([*pieces, centre.expand(-size % WHOLE, width)])
-        self._squares = self._rows.new_empty(len(self._rows))
+        whole, numbers = size + -size % WHOLE, width + 1
+        # The last number of a row is its squared norm.
+        self._rows = centre.new_empty(whole, numbers + -numbers % ALIGNED)[:, :numbers]
         few = max(1, PREPARED_NUMBERS // width)
-        for rows, squares in zip(self._rows.split(few), self._squares.split(few), strict=True):
-            rows.copy_(_rounded(rows.sub_(centre), precision))
-            torch.linalg.vecdot(rows, rows, out=squares)
+        offset = 0
+        for piece in chain.from_iterable(piece.split(few) for piece in pieces):
+            rows = self._rows[offset : offset + len(piece)]
+            moved = torch.sub(piece, centre, out=rows[:, :-1])
+            moved.copy_(_rounded(moved, precision))
+            torch.linalg.vecdot(moved, moved, out=rows[:, -1])
+            offset += len(piece)
         # A row that is not finite is nobody's neighbour, and must not spoil the sums of others.
-        broken = ~self._squares.isfinite()
+        broken = ~self._rows[:, -1].isfinite()
+        broken[size:] = True
         self._rows[broken] = 0
-        self._squares[broken] = torch.inf
-        self._squares[size:] = torch.inf
+        self._rows[broken, -1] = torch.inf
 
-    def distances(self, queries: Tensor) -> Iterator[tuple[int, Tensor]]:
+    def distances(self, queries: Tensor, room: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Tile by tile, the index of its first row and the distances [q, tile] to its rows.
 
-        Squared distances, less the squared norm of the query in `queries` [q, W].
+        Squared distances, less the squared norm of the query in `queries` [q, W]. They may lie in
+        `room`, of q times DATABASE_TILE numbers or more, as the next ones do then.
         """
-        factors = _rounded(queries - self._centre, self._precision).mul_(-2)
+        factors = queries.new_ones(len(queries), self._rows.shape[1])
+        factors[:, :-1] = _rounded(queries - self._centre, self._precision).mul_(-2)
         for start in range(0, len(self._rows), DATABASE_TILE):
-            part = slice(start, start + DATABASE_TILE)
-            yield self.first + start, self._product(factors, self._rows[part], self._squares[part])
+            rows = self._rows[start : start + DATABASE_TILE]
+            tile = room[: len(factors) * len(rows)].view(len(factors), len(rows))
+            yield self.first + start, self._product(factors, rows, tile)
 
-    def _product(self, factors: Tensor, rows: Tensor, squares: Tensor) -> Tensor:
-        """`factors` [q, W] times `rows` [m, W], plus `squares` [m]."""
-        if factors.is_cuda:
-            if self._precision == "bfloat16":
-                halves = factors.bfloat16(), rows.bfloat16().T
-                return torch.mm(*halves, out_dtype=torch.float32).add_(squares)
-            torch.backends.cuda.matmul.allow_tf32 = self._precision == "tf32"
-            return torch.addmm(squares, factors, rows.T)
-        if factors.dtype == torch.float32:
-            # oneDNN, a tenth faster here than the library behind addmm.
-            return torch.ops.mkldnn._linear_pointwise(factors, rows, squares, "none", [], "")
-        return torch.addmm(squares, factors, rows.T)
+    def _product(self, factors: Tensor, rows: Tensor, out: Tensor) -> Tensor:
+        """`factors` [q, W + 1] times `rows` [m, W + 1], of which the last numbers are exact."""
+        if not factors.is_cuda:
+            return torch.mm(factors, rows.T, out=out)
+        squares, factors, rows = rows[:, -1].contiguous(), factors[:, :-1], rows[:, :-1]
+        if self._precision == "bfloat16":
+            halves = factors.bfloat16(), rows.bfloat16().T
+            return torch.mm(*halves, out_dtype=torch.float32).add_(squares)
+        torch.backends.cuda.matmul.allow_tf32 = self._precision == "tf32"
+        return torch.addmm(squares, factors, rows.T, out=out)
 
 
 def centre_of(rows: Tensor) -> Tensor:
@@ -138,6 +150,9 @@ class Nearest:
         self._k = k
         self.distances = torch.full((queries, k), torch.inf, dtype=dtype, device=device)
         self.indices = torch.full((queries, k), -1, device=device)
+        threads = torch.get_num_threads() if device.type == "cpu" else 1
+        # Memory that has been used is ready at once: for tiles, it is taken from here.
+        self._rooms = self.distances.new_empty(threads, QUERY_TILE * DATABASE_TILE)
 
     def look_through(self, database: Database, start: int, queries: Tensor, own: Tensor) -> None:
         """Look through a part of the database for the queries `start, start + 1, ...`.
@@ -152,26 +167,35 @@ class Nearest:
             Index of each query in the database, int64 [q], which is not its neighbour; -1 if it
             is not there.
         """
-        for offset in range(0, len(queries), QUERY_TILE):
-            part = slice(offset, offset + QUERY_TILE)
-            tile = queries[part]
-            place = slice(start + offset, start + offset + len(tile))
-            for first, distances in database.distances(tile):
-                _exclude(distances, own[part] - first)
-                self._take(place, distances, first)
+        size = min(QUERY_TILE, -(-len(queries) // len(self._rooms)))
+        tiles = range(0, len(queries), size)
+        waiting = iter(tiles)
+
+        def look(room: Tensor) -> None:
+            for offset in waiting:
+                part = slice(offset, offset + size)
+                tile = queries[part]
+                place = slice(start + offset, start + offset + len(tile))
+                for first, distances in database.distances(tile, room):
+                    _exclude(distances, own[part] - first)
+                    self._take(place, distances, first)
+
+        side_by_side(look, self._rooms[: len(tiles)])
 
     def _take(self, place: slice, distances: Tensor, first: int) -> None:
         """Merge the distances [q, m] to the rows `first, first + 1, ...` into those in `place`."""
         best, k = self.distances[place], self._k
         grouped = distances.unflatten(1, (GROUP, -1))
-        smallest = grouped.amin(1)
+        lowest = grouped.amin(1)
         # Later rows must be nearer than the k-th so far, not as near: ties go to the lower index.
-        bound = best[:, -1] if first else _bound(smallest, k)
-        query, group = (smallest < bound[:, None]).nonzero(as_tuple=True)
-        if not len(query):
+        # Where rows come nearer and nearer, what the tile itself says keeps those few, too.
+        bound = torch.minimum(best[:, -1], _bound(lowest, k))
+        hit = places_below(lowest, bound)
+        if not len(hit):
             return
+        query, group = hit // lowest.shape[1], hit % lowest.shape[1]
         near = grouped[query, :, group]
-        hit = (near < bound[query, None]).flatten().nonzero().squeeze(1)
+        hit = places_below(near, bound[query])
         row = hit // GROUP
         found = hit % GROUP * grouped.shape[2] + group[row] + first
         query = query[row]
@@ -182,7 +206,7 @@ class Nearest:
         indices = found.new_full(values.shape, -1)
         values[:, :kept], indices[:, :kept] = best[:, :kept], self.indices[place, :kept]
         values[query, kept + nth], indices[query, kept + nth] = near.flatten()[hit], found
-        self.distances[place], self.indices[place] = _smallest(values, indices, k)
+        self.distances[place], self.indices[place] = smallest(values, indices, k)
 
 
 def nearest(
@@ -227,28 +251,15 @@ def _exclude(distances: Tensor, columns: Tensor) -> None:
     distances[here, columns[here]] = torch.inf
 
 
-def _bound(smallest: Tensor, k: int) -> Tensor:
+def _bound(lowest: Tensor, k: int) -> Tensor:
     """A number for each query, [q], above at least k distances; infinite with fewer groups.
 
-    From the smallest distance of each group, [q, groups]: the k-th of them is no less than the
+    From the lowest distance of each group, [q, groups]: the k-th of them is no less than the
     k-th distance, and with many groups hardly larger.
     """
     for groups in (COARSE, 1):
-        coarse = smallest.unflatten(1, (groups, -1)).amin(1)
+        coarse = lowest.unflatten(1, (groups, -1)).amin(1)
         if coarse.shape[1] >= k:
-            kth = coarse.topk(k, dim=1, largest=False, sorted=False).values.amax(1)
+            kth = kth_smallest(coarse, k)
             return kth.nextafter(kth.new_tensor(torch.inf))
-    return smallest.new_full(smallest.shape[:1], torch.inf)
-
-
-def _smallest(values: Tensor, indices: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k smallest of `values` [q, more than k] with their `indices`; of equals, the lowest."""
-    top, order = values.topk(k + 1, dim=1, largest=False)
-    chosen = indices.gather(1, order[:, :k])
-    # Which of equals topk takes is its own business, and matters where some are left over.
-    tied = (top[:, k - 1] == top[:, k]) & top[:, k].isfinite()
-    if tied.any():
-        indices, order = indices[tied].sort(dim=1)
-        order = values[tied].gather(1, order).sort(dim=1, stable=True).indices
-        chosen[tied] = indices.gather(1, order[:, :k])
-    return top[:, :k], chosen
+    return lowest.new_full(lowest.shape[:1], torch.inf)
