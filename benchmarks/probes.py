@@ -23,20 +23,12 @@ from torch import Tensor
 
 from benchmarks.machine import hardware, installed
 from benchmarks.memory import OwnPeak
+from benchmarks.probe_precision import agreement
 from benchmarks.tables import table
 from benchmarks.timing import Figure, seconds_of
-from tracker.datasets import load_dataset
-from tracker.outcomes.packing import unpack_planes
-from tracker.outcomes.probes import NEIGHBOURS, ProbeRecord
-from tracker.recipes import get_architecture
-from tracker.specs import EnsembleSpec
-from workers.data import TensorDataset, to_device
-from workers.probes import probe
+from tracker.outcomes.probes import NEIGHBOURS
 from workers.probes.embeddings import CPU_BYTES, GPU_BYTES
 from workers.probes.neighbours import nearest
-from workers.scoring import score
-from workers.state import TrainingState
-from workers.training import train
 
 JOBS = 2
 SIZES = (5_000, 50_000)
@@ -48,7 +40,6 @@ but not fewer than this."""
 CLASSES = 10
 APART = 3.0
 """How far from the origin the classes of sorted rows are, in deviations of each number."""
-AGREEMENT_EXAMPLES = 1_000
 SAME = 0.999
 """Share of the neighbours that must be the same: others are as near as a rounding."""
 
@@ -178,56 +169,6 @@ def compare(repeats: int, sizes: Sequence[int], widths: Sequence[int], by_class:
     print(table(head, lines))
 
 
-# --- precision ------------------------------------------------------------------------------------
-
-
-def trained_network(data: TensorDataset, arch: str, epochs: int) -> TrainingState:
-    """A network after a short training on mnist5k."""
-    recipe = get_architecture(arch).recipe("mnist5k")
-    shorter = {**dict(recipe), "length": f"{epochs}epochs"}
-    spec = EnsembleSpec.model_validate({"dataset": "mnist5k", "arch": arch, "recipe": shorter})
-    state = TrainingState(spec, data, seed=0)
-    for _ in train(state):
-        pass
-    return state
-
-
-def votes_of(record: ProbeRecord, examples: int) -> NDArray[np.int64]:
-    """Class that each probe gives each example of one split, [L, N]."""
-    votes = record.votes if record.votes is not None else []
-    return np.stack([unpack_planes(planes, examples) for planes in votes])
-
-
-def agreement(device: torch.device) -> None:
-    """Print how often votes of lower precision are those of float64, on a real network."""
-    data = to_device(load_dataset("mnist5k", examples=AGREEMENT_EXAMPLES), device)
-    data = TensorDataset(data.fingerprint, data.num_classes, {"train": data.train})
-    state = trained_network(data, "small-st-vgg", epochs=5)
-    predicted = score(state.network, data, ["margin"]).predicted
-    names = ["float64", "float32", "tf32", "bfloat16"]
-    records = {
-        name: probe(state.network, data, state.trained_on, predicted, votes=True, precision=name)
-        for name in names
-    }
-    votes = {name: votes_of(record, len(data.train)) for name, record in records.items()}
-    layers = records["float64"].layers
-    lines = [
-        [name, *(f"{share:.2%}" for share in (votes[name] == votes["float64"]).mean(1))]
-        for name in names[1:]
-    ]
-    print(
-        "\nVotes that are those of float64, small-st-vgg after 5 epochs on "
-        f"{AGREEMENT_EXAMPLES:,} examples of mnist5k, by layer."
-    )
-    if device.type == "cpu":
-        print(
-            "No GPU here: factors are rounded to the digits of tf32 and bfloat16, and multiplied "
-            "and added in float32, as a GPU does."
-        )
-    print()
-    print(table(["precision", *layers], lines))
-
-
 # --- GPU ------------------------------------------------------------------------------------------
 
 
@@ -288,8 +229,9 @@ def main() -> None:
         f"Millions of distances per second, k = {NEIGHBOURS}, float32, median of "
         f"{chosen.repeats} (smallest - largest), in turns, after a warm-up. Normally distributed "
         f"rows{', sorted by class' if chosen.by_class else ''}; as many of them are asked as the "
-        "column says: queries answered per second are the figure over the rows. Processor time is of all threads, the least of the "
-        "repeats; peak memory is beyond rows and queries; both in the same order.\n"
+        "column says: queries answered per second are the figure over the rows. Processor time is "
+        "of all threads, the least of the repeats; peak memory is beyond rows and queries; both in "
+        "the same order.\n"
     )
     sizes, widths = (SIZES[:1], WIDTHS[:2]) if chosen.quick else (chosen.sizes, chosen.widths)
     compare(chosen.repeats, sizes, widths, chosen.by_class)
