@@ -136,7 +136,8 @@ def suited(query: Query, classes: int) -> Query:
         return query
     if query.name == AGREEMENT_HISTOGRAM.name:
         return replace(query, rows=_AGREEMENT, duckdb=query.duckdb[:1])
-    return replace(query, duckdb=query.duckdb[:1]) if query.name == "agreement" else query
+    of_agreement = query.name in ("agreement", "one_agreement")
+    return replace(query, duckdb=query.duckdb[:1]) if of_agreement else query
 
 
 EVALUATION_QUERIES = (
