@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.acceptance.conftest import Tracker
+from tests.acceptance.conftest import Typed
 from tracker.db.engine import libpq_url
 from tracker.db.migrate import HEAD
 
@@ -16,9 +16,7 @@ def test_a_configured_database_is_only_migrated_when_asked(
     empty_engine: Engine, tmp_path: Path
 ) -> None:
     url = libpq_url(empty_engine.url)
-    tracker = Tracker(
-        {"TRACKER_HOME": str(tmp_path), "TRACKER_DATABASE_URL": url}, tmp_path / "log"
-    )
+    tracker = Typed({"TRACKER_HOME": str(tmp_path), "TRACKER_DATABASE_URL": url}, tmp_path / "log")
     refused = tracker.run("status")
     assert refused.returncode == 1
     assert (
@@ -33,7 +31,7 @@ def test_a_configured_database_is_only_migrated_when_asked(
     assert "nothing is queued" in asked.stdout
     assert tracker("down") == "nothing was running\n"
     # The broker is not configured: the embedded one starts where there are messages.
-    started = tracker.run("worker", "--once")
+    started = tracker.run(*DIGITS)
     assert "started Valkey; `tracker down` stops it" in started.stderr
     assert "the broker is the embedded one: only workers on this machine reach it" in started.stderr
     up = tracker("up").splitlines()
@@ -43,8 +41,9 @@ def test_a_configured_database_is_only_migrated_when_asked(
 
 @pytest.mark.embedded_only
 def test_an_unreachable_broker_is_named_without_its_password_and_nothing_is_queued(
-    tracker: Tracker,
+    typed_tracker: Typed,
 ) -> None:
+    tracker = typed_tracker
     tracker.extra["TRACKER_BROKER_URL"] = "redis://:hush-hush@127.0.0.1:9/3"
     for command in (DIGITS, ("worker", "--once")):
         done = tracker.run(*command)
