@@ -1,5 +1,6 @@
 """Runs the SQL that a migration froze."""
 
+import re
 from collections.abc import Iterable
 from importlib import resources
 
@@ -9,14 +10,14 @@ from alembic import op
 def run_scripts(revision: str, scripts: Iterable[str], *, replacing: bool = False) -> None:
     """Execute `migrations/sql/<revision>/<script>.sql` for each script, in order.
 
-    With `replacing`, views take the place of those of their name, whose columns they begin with:
-    the views that read them stay.
+    With `replacing`, views take the place of those of their name, whose columns they begin with,
+    and functions of those of their name and arguments: what reads them stays.
     """
     folder = resources.files("migrations") / "sql" / revision
     connection = op.get_bind().connection.driver_connection
     for script in scripts:
         text = (folder / f"{script}.sql").read_text("utf-8")
         if replacing:
-            text = text.replace("CREATE VIEW", "CREATE OR REPLACE VIEW")
+            text = re.sub("(?m)^CREATE (VIEW|FUNCTION)", r"CREATE OR REPLACE \1", text)
         # The driver runs the text as it is: SQLAlchemy would read `:name` as a parameter.
         connection.execute(text)

@@ -116,6 +116,184 @@ def test_accuracies_of_the_ensemble_apart(connection: Connection, recorded: Reco
     ]
 
 
+def test_accessibility_apart(connection: Connection, recorded: Recorded) -> None:
+    """Of four or six answers about each example, one row above; evaluations count alike."""
+    columns = "runs_held_out, accessibility, accessibility_trained_on, accessibility_held_out"
+    expected = [
+        (1, 5 / 6, 3 / 4, 1.0),
+        (2, 2 / 6, 1 / 2, 1 / 4),
+        (2, 3 / 6, 1.0, 1 / 4),
+        (0, 3 / 6, 3 / 6, None),
+        (3, 3 / 6, None, 3 / 6),
+    ]
+    for view in ("accessibility", "learning_order", "example_difficulty"):
+        rows = ask(connection, f"SELECT {columns} FROM {view} ORDER BY example_id")
+        assert rows == [pytest.approx(row) for row in expected], view
+
+
+def test_accessibility_apart_of_runs_behind(connection: Connection) -> None:
+    """Each evaluation is a mean over the runs of the kind that have recorded it."""
+    # Example 0 is trained on by runs 0 and 1: 2/2 at evaluation 1, 0/1 at 2; held out by run 2,
+    # which has recorded 1 alone. Example 1 is held out by run 0 alone: 0/1, 1/1.
+    story = story_of(
+        np.array([["10", "01"], ["11", "11"], ["01", "10"]], dtype="U2").view("U1").reshape(3, 2, 2)
+        == "1",
+        recorded=[[1, 2], [1], [1]],
+        held_out=np.array([[0, 1], [0, 0], [1, 0]], dtype=bool),
+        first=1,
+    )
+    record(connection, story)
+    columns = "accessibility, accessibility_trained_on, accessibility_held_out"
+    rows = ask(connection, f"SELECT {columns} FROM accessibility ORDER BY example_id")
+    assert rows == [
+        # (2/3 + 0/1) / 2, (2/2 + 0/1) / 2, 0/1.
+        pytest.approx((1 / 3, 1 / 2, 0.0)),
+        # (2/3 + 1/1) / 2, 2/2, (0/1 + 1/1) / 2.
+        pytest.approx((5 / 6, 1.0, 1 / 2)),
+    ]
+
+
+def test_learning_by_held_out(connection: Connection, recorded: Recorded) -> None:
+    columns = (
+        "example_id, held_out, runs, accessibility, mean_learned, median_learned, "
+        "learned_share, first_correct, last_mistake, forgetting_events, never_learned_share"
+    )
+    rows = ask(connection, f"SELECT {columns} FROM learning_by_held_out ORDER BY held_out, 1")
+    assert rows == [
+        pytest.approx(row)
+        for row in [
+            # Runs 0 and 2, right 01 and 11: learned at 2 and 1.
+            (0, False, 2, 3 / 4, 1.5, 1.5, 1.0, 1.5, 1 / 2, 0.0, 0.0),
+            # Run 1: 01.
+            (1, False, 1, 1 / 2, 2.0, 2.0, 1.0, 2.0, 1.0, 0.0, 0.0),
+            # Run 0: 11.
+            (2, False, 1, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0),
+            # All runs: 11, 00, 01.
+            (3, False, 3, 1 / 2, 1.5, 2.0, 2 / 3, 1.5, 1.0, 0.0, 1 / 3),
+            # Run 1: 11.
+            (0, True, 1, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0),
+            # Runs 0 and 2: 00 and 01; half have learned it, so that there is no median.
+            (1, True, 2, 1 / 4, 2.0, None, 1 / 2, 2.0, 1.5, 0.0, 1 / 2),
+            # Runs 1 and 2: 10 and 00.
+            (2, True, 2, 1 / 4, None, None, 0.0, 1.0, 2.0, 1 / 2, 1 / 2),
+            # All runs, of the split test: 11, 01, 00.
+            (4, True, 3, 1 / 2, 1.5, 2.0, 2 / 3, 1.5, 1.0, 0.0, 1 / 3),
+        ]
+    ]
+
+
+def test_tp_agreement_and_dichotomy_apart(connection: Connection, recorded: Recorded) -> None:
+    at = "WHERE evaluation = 2 ORDER BY example_id"
+    columns = (
+        "runs_correct, runs_held_out, runs_correct_held_out, tp_agreement_trained_on, "
+        "tp_agreement_held_out"
+    )
+    assert ask(connection, f"SELECT {columns} FROM tp_agreement {at}") == [
+        (3, 1, 1, 1.0, 1.0),
+        (2, 2, 1, 1.0, 0.5),
+        (1, 2, 0, 1.0, 0.0),
+        (2, 0, 0, pytest.approx(2 / 3), None),
+        (2, 3, 2, None, pytest.approx(2 / 3)),
+    ]
+    apart = "difficulty, difficulty_trained_on, difficulty_held_out"
+    expected = [
+        ("trivial", "trivial", "trivial"),
+        ("in between", "trivial", "in between"),
+        ("in between", "trivial", "impossible"),
+        ("in between", "in between", None),
+        ("in between", None, "in between"),
+    ]
+    assert ask(connection, f"SELECT {apart} FROM dichotomy {at}") == expected
+    # The last evaluation of all runs.
+    query = f"SELECT {apart} FROM example_difficulty ORDER BY example_id"
+    assert ask(connection, query) == expected
+
+
+def test_classes_apart(connection: Connection, recorded: Recorded) -> None:
+    """Labels are 0, 1, 2 and 0, and 1 of the test example."""
+    assert ask(
+        connection,
+        "SELECT split, class, tp_agreement_trained_on, tp_agreement_held_out FROM class_order "
+        "WHERE evaluation = 1 ORDER BY split DESC, class",
+    ) == [
+        # Answers about examples 0 and 3: 0, 1; 1, 0, 0 trained on, 1 held out.
+        ("train", 0, pytest.approx(2 / 5), 1.0),
+        ("train", 1, 0.0, 0.0),
+        ("train", 2, 1.0, 0.5),
+        ("test", 1, None, pytest.approx(1 / 3)),
+    ]
+    assert ask(
+        connection,
+        "SELECT split, class, accessibility_trained_on, accessibility_held_out "
+        "FROM class_difficulty ORDER BY split DESC, class",
+    ) == [
+        # Means over the examples of test_accessibility_apart.
+        ("train", 0, pytest.approx((3 / 4 + 1 / 2) / 2), 1.0),
+        ("train", 1, 0.5, 0.25),
+        ("train", 2, 1.0, 0.25),
+        ("test", 1, None, 0.5),
+    ]
+
+
+def test_agreement_by_held_out(connection: Connection, recorded: Recorded) -> None:
+    columns = "example_id, held_out, runs, runs_agreeing, agreement"
+    query = f"SELECT {columns} FROM agreement_by_held_out WHERE evaluation = 2 ORDER BY 2, 1"
+    # A wrong class is the one after the label.
+    assert ask(connection, query) == [
+        (0, False, 2, 2, 1.0),
+        (1, False, 1, 1, 1.0),
+        (2, False, 1, 1, 1.0),
+        (3, False, 3, 2, pytest.approx(2 / 3)),
+        (0, True, 1, 1, 1.0),
+        (1, True, 2, 1, 0.5),
+        (2, True, 2, 2, 1.0),
+        (4, True, 3, 2, pytest.approx(2 / 3)),
+    ]
+
+
+def test_swaps_and_convergence_apart(connection: Connection, recorded: Recorded) -> None:
+    """A prediction that does not change has converged at 0, one that does at 2."""
+    assert ask(
+        connection,
+        "SELECT seed, swaps, trained_on_examples, trained_on_swap_share, held_out_examples, "
+        "held_out_swap_share FROM decision_swaps WHERE split = 'train' ORDER BY seed",
+    ) == [
+        (0, 1, 3, pytest.approx(1 / 3), 1, 0.0),
+        (1, 2, 2, 0.5, 2, 0.5),
+        (2, 2, 2, 0.5, 2, 0.5),
+    ]
+    assert ask(
+        connection,
+        "SELECT runs_held_out, mean_converged, mean_converged_trained_on, mean_converged_held_out "
+        "FROM convergence ORDER BY example_id",
+    ) == [
+        pytest.approx(row)
+        for row in [
+            (1, 2 / 3, 1.0, 0.0),
+            (2, 4 / 3, 2.0, 1.0),
+            (2, 2 / 3, 0.0, 1.0),
+            (0, 2 / 3, 2 / 3, None),
+            (3, 2 / 3, None, 2 / 3),
+        ]
+    ]
+
+
+def test_signals_apart(connection: Connection) -> None:
+    """Margins of run r at both evaluations are r and 10 + r of each example."""
+    margin = np.arange(3)[:, None, None] + np.array([0, 0, 10]) + np.zeros((3, 5, 1))
+    signals = {"margin": margin.astype(np.float32), "el2n": margin.astype(np.float32)}
+    record(connection, replace(STORY, signals=signals))
+    at = "WHERE example_id = 0 AND {} ORDER BY held_out"
+    query = f"SELECT held_out, runs, mean, deviation FROM signal_by_held_out {at}"
+    assert ask(connection, query.format("signal = 'margin'")) == [
+        # Of runs 0 and 2, and of run 1.
+        (False, 2, 6.0, 5.0),
+        (True, 1, 6.0, 5.0),
+    ]
+    query = f"SELECT held_out, runs, el2n FROM el2n_by_held_out {at}"
+    assert ask(connection, query.format("evaluation = 2")) == [(False, 2, 11.0), (True, 1, 11.0)]
+
+
 @pytest.mark.parametrize(
     ("view", "per_pair"), [("outcome", 2), ("forgetting", 1)], ids=["outcome", "forgetting"]
 )

@@ -74,6 +74,61 @@ def test_select_of_what_is_not_there(connection: Connection, k: int) -> None:
         select(connection, np.zeros((3, 2), int), 1, k)
 
 
+@given(n=st.integers(1, 9), planes=st.integers(1, 7), size=sizes, seed=seeds)
+def test_select_of_another_k_for_each(
+    undone: Any, n: int, planes: int, size: int, seed: int
+) -> None:
+    """0 of none: there is no 0-th smallest."""
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, 2**planes, (n, size))
+    k = rng.integers(0, n, size, endpoint=True)
+    with undone() as connection:
+        answer = one(
+            connection,
+            "bitslice_select(CAST(:rows AS varbit[]), CAST(:k AS varbit[]))",
+            rows=[planes_of(row, planes) for row in rows],
+            k=slices_of(k),
+        )
+    ordered = np.sort(rows, axis=0)[np.maximum(k - 1, 0), np.arange(size)]
+    assert counts_of(answer) == np.where(k > 0, ordered, 0).tolist()
+
+
+@given(planes=st.integers(1, 5), size=sizes, seed=seeds)
+def test_never_for_the_others(undone: Any, planes: int, size: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values, members = rng.integers(0, 2**planes, size), rng.random(size) < 0.5
+    with undone() as connection:
+        answer = one(
+            connection,
+            "bitslice_never(CAST(:values AS varbit[]), CAST(:members AS varbit))",
+            values=planes_of(values, planes),
+            members=bitmap(members),
+        )
+    assert counts_of(answer) == np.where(members, values, 2**planes - 1).tolist()
+
+
+@given(parts=st.integers(1, 4), size=sizes, seed=seeds)
+def test_mean_share(undone: Any, parts: int, size: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    evaluations = rng.integers(1, 5, parts)
+    runs = rng.integers(0, 3, (parts, size))
+    # [parts][evaluations of the part, X] right answers.
+    right = [rng.integers(0, most, (n, size), endpoint=True)
+             for n, most in zip(evaluations, runs, strict=True)]  # fmt: skip
+    with undone() as connection:
+        answer = one(
+            connection,
+            "mean_share(:correct, :runs, :evaluations)",
+            correct=np.concatenate([part.sum(0) for part in right]).tolist(),
+            runs=runs.ravel().tolist(),
+            evaluations=evaluations.tolist(),
+        )
+    for x, share in enumerate(answer):
+        told = [row[x] / most[x] for part, most in zip(right, runs, strict=True) if most[x]
+                for row in part]  # fmt: skip
+        assert share == (pytest.approx(np.mean(told)) if told else None)
+
+
 def test_select_of_no_values(connection: Connection) -> None:
     with pytest.raises(DBAPIError, match="k must be from 1 to the 0 values, got 1"):
         one(connection, "bitslice_select('{}', 1)")
@@ -178,7 +233,7 @@ def modes(connection: Connection, votes: np.ndarray, classes: int) -> list[list[
             """
             SELECT
                 bitslice_mode(CAST(:votes AS varbit[]), :classes),
-                bitslice_mode_by_run(CAST(:votes AS varbit[])),
+                bitslice_mode_by_run(CAST(:votes AS varbit[]), NULL),
                 bitslice_mode_by_class(
                     CAST(:votes AS varbit[]), CAST(:everyone AS varbit[]),
                     bitslice_count(CAST(:everyone AS varbit[])), :planes, 0, :classes
@@ -238,6 +293,31 @@ def test_mode_of_one_mind_and_of_as_many_as_runs(connection: Connection, classes
     runs = min(classes, 12)
     votes = np.stack([np.full(runs, classes - 1), np.arange(runs)], axis=1)
     assert modes(connection, votes, classes) == [slices_of([runs, 1])] * 3
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 10, 100])
+@given(runs=st.integers(1, 9), size=sizes, share=st.sampled_from([0, 0.2, 0.7, 1]), seed=seeds)
+@pytest.mark.embedded_only
+def test_mode_of_some(
+    undone: Any, classes: int, runs: int, size: int, share: float, seed: int
+) -> None:
+    """Only some examples of each run count, or all where there is no bitmap."""
+    rng = np.random.default_rng(seed)
+    votes, members = rng.integers(0, classes, (runs, size)), rng.random((runs, size)) < share
+    whole = rng.random(runs) < 0.2
+    members[whole] = True
+    with undone() as connection:
+        answer = one(
+            connection,
+            "bitslice_mode(CAST(:votes AS varbit[]), CAST(:members AS varbit[]), :classes)",
+            votes=[planes_of(run, plane_count(classes)) for run in votes],
+            members=[None if all_ else bitmap(run)
+                     for run, all_ in zip(members, whole, strict=True)],
+            classes=classes,
+        )  # fmt: skip
+    counted = zip(votes.T, members.T, strict=True)
+    expected = [np.bincount(classes_of[mine], minlength=1).max() for classes_of, mine in counted]
+    assert counts_of(answer) == expected
 
 
 @pytest.mark.parametrize("classes", [1, 10, 1000])

@@ -40,6 +40,7 @@ RIGHT = np.random.default_rng(3).random((4, 30, 5)) < np.linspace(0, 1, 30)[:, N
 # Example 0 is never right, so that it has no first correct evaluation; example 19 always.
 RIGHT[:, 0], RIGHT[:, 19] = False, True
 STORY = story_of(RIGHT, sizes={"train": 20, "test": 10}, name="demo")
+HELD_OUT = np.random.default_rng(4).random((4, 20)) < 0.3
 
 
 @pytest.fixture
@@ -53,10 +54,14 @@ def split_of(demo: Recorded, split: str = "train") -> ImageSplit:
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_every_score_stands_at_its_position(engine: Engine, demo: Recorded, split: str) -> None:
+def test_every_score_stands_at_its_position(engine: Engine, split: str) -> None:
+    with engine.begin() as connection, block_size(8):
+        demo = record(connection, with_changes(STORY, name="demo", held_out=HELD_OUT))
     expected = [row for row in reference.learning_order(demo) if row["split"] == split]
     expected.sort(key=lambda row: row["position"])
-    for score in LEARNING_ORDER:
+    # Nobody trains on the split test.
+    scores = [name for name in LEARNING_ORDER if split == "train" or "trained_on" not in name]
+    for score in scores:
         values = read_scores("demo", score, split, engine)
         assert values.dtype == np.float64
         missing = np.inf if score in NEVER_IF_NULL else np.nan
@@ -108,6 +113,7 @@ def test_a_score_that_no_example_has_yet(engine: Engine) -> None:
         ("ensemble_agreement.ensemble_agreement", "--record outputs.*tracker analyze NAME"),
         ("depth_held_out", "--split 90:10 --probe final"),
         ("consistency.prediction_entropy", "--split 90:10"),
+        ("accessibility_held_out", "--split 90:10"),
     ):
         with pytest.raises(UsageError, match=f"'hopeless' has no .*: it comes from .*{command}"):
             read_scores("hopeless", score, engine=engine)
@@ -216,6 +222,7 @@ def test_every_number_of_every_view_of_examples_can_be_a_score(
         assert views.keys() >= {*HOMES.values(), "example_difficulty", "convergence"}
         assert "forgetting" not in views, "it has a row for each run"
         assert "tp_agreement" not in views, "it has a row for each evaluation"
+        assert "learning_by_held_out" not in views, "it has a row for each kind of runs"
         for view, columns in views.items():
             assert not columns.keys() & {"position", "label", "ensemble_id"}
             rows = connection.execute(
@@ -243,7 +250,7 @@ def test_a_name_alone_is_that_of_the_summary(engine: Engine, signalled: Recorded
     for name, view in HOMES.items():
         assert name in views[view]
         # Of held-out examples and of probed networks, and this ensemble has neither.
-        if view in ("consistency", "prediction_depth"):
+        if name.endswith("_held_out") or view in ("consistency", "prediction_depth"):
             continue
         alone, summary = (
             read_scores("signalled", score, engine=engine)
@@ -256,7 +263,7 @@ def test_a_name_alone_is_that_of_the_summary(engine: Engine, signalled: Recorded
 @pytest.mark.embedded_only
 def test_names_that_are_no_score_list_the_choices(engine: Engine, demo: Recorded) -> None:
     for score, view, message in (
-        ("ease", None, "unknown score 'ease': choose one of accessibility, aum"),
+        ("ease", None, "unknown score 'ease': choose one of accessibility, access.*, aum"),
         ("accessibility.ease", None, "unknown score of accessibility 'ease': choose one of access"),
         ("label", None, "unknown score 'label'"),
         ("forgetting.learned", None, "unknown view of a score 'forgetting': .*, learning_order"),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
+from tests.support.bits import bitmap
 from tests.support.ensembles import Recorded, Story, record, story_of
 from tests.support.views import read
 
@@ -154,3 +155,30 @@ def test_means_and_deviations_are_those_of_numpy(undone: Any, rows: list[list[fl
     numbers = np.array(rows, np.float32).astype(np.float64)
     np.testing.assert_allclose(mean, numbers.mean(0), rtol=1e-12, atol=1e-9)
     np.testing.assert_allclose(deviation, numbers.std(0), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.embedded_only
+@given(
+    rows=st.integers(1, 20),
+    size=st.integers(1, 20),
+    share=st.sampled_from([0, 0.3, 1]),
+    seed=st.integers(0, 2**31),
+)
+def test_means_of_some_rows(undone: Any, rows: int, size: int, share: float, seed: int) -> None:
+    """Other ones for each column; NaN where it counts, but not where it does not."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.standard_normal((rows, size)).astype(np.float32)
+    numbers[rng.random((rows, size)) < 0.05] = np.nan
+    members = rng.random((rows, size)) < share
+    whole = rng.random(rows) < 0.2
+    members[whole] = True
+    query = text("SELECT rows_mean_of(CAST(:numbers AS real[]), CAST(:members AS varbit[]))")
+    told = [None if all_ else bitmap(row) for row, all_ in zip(members, whole, strict=True)]
+    with undone() as connection:
+        found = connection.scalar(query, {"numbers": numbers.tolist(), "members": told})
+    for mean, column, mine in zip(found, numbers.T, members.T, strict=True):
+        if mine.any():
+            expected = column[mine].astype(np.float64).mean()
+            assert mean == pytest.approx(expected, rel=1e-12, abs=1e-9, nan_ok=True)
+        else:
+            assert mean is None

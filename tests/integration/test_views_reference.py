@@ -51,6 +51,14 @@ def random_probes(examples: int, **others: Any) -> Story:
     return random_story(examples=examples, depths=depths, **others)
 
 
+def random_held_out(examples: int, share: float, **others: Any) -> Story:
+    """Five runs that held out such a share of the split train, with signals."""
+    shape = (5, examples, 4)
+    train = others.get("sizes", {"train": examples})["train"]
+    held_out = np.random.default_rng(examples).random((5, train)) < share
+    return random_story(*shape, held_out=held_out, signals=random_signals(*shape), **others)
+
+
 CASES = {
     "one example, run and evaluation": random_story(1, 1, 1),
     "one example": random_story(3, 1, 4),
@@ -110,6 +118,24 @@ CASES = {
         recorded=[range(4), [0, 1], [0, 2, 3]],
         states=["complete", "running", "failed"],
         probed=[1, 3],
+    ),
+    "held out by some": random_held_out(21, 0.3, sizes={"train": 12, "test": 9}),
+    "held out by all": random_held_out(9, 1),
+    "held out by some of runs of different lengths": random_held_out(
+        9,
+        0.4,
+        recorded=[range(4), [0, 1], [0, 2, 3], [3], []],
+        states=["complete", "running", "cancelled", "complete", "running"],
+    ),
+    "held out by no run that has recorded": random_story(
+        examples=9,
+        recorded=[range(4), [0], []],
+        held_out=np.array([[False] * 9, [False] * 9, [True] * 9]),
+    ),
+    "held out by one run from its second evaluation on": random_story(
+        examples=9,
+        recorded=[range(4), range(4), [1, 2]],
+        held_out=np.array([[False] * 9, [False] * 9, [True, False, True] * 3]),
     ),
     "many runs": random_story(runs=17, examples=9, evaluations=2),
 }

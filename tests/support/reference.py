@@ -5,7 +5,7 @@ with every column of it; numbers in brackets are those of the definitions (DEFIN
 a run has not recorded an evaluation, the definitions speak of those that it has.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -84,7 +84,7 @@ def accuracy(story: Story, run: int, evaluation: int, indices: range) -> float:
 
 
 def accuracy_where(
-    story: Story, runs: list[int], evaluation: int, indices: range, *, unseen: bool
+    story: Story, runs: list[int], evaluation: int, indices: Sequence[int], *, unseen: bool
 ) -> float | None:
     """The same of the examples that the runs trained on, or of the others."""
     return mean(
@@ -95,6 +95,34 @@ def accuracy_where(
             if story.unseen[run, example] == unseen
         ]
     )
+
+
+def alike(story: Story, runs: list[int], example: int, *, unseen: bool) -> list[int]:
+    """Of these runs those that held an example out, or those that trained on it."""
+    return [run for run in runs if story.unseen[run, example] == unseen]
+
+
+def tp_agreement_where(
+    story: Story, evaluation: int, example: int, *, unseen: bool
+) -> float | None:
+    """[2] over the runs that held the example out, or over those that trained on it."""
+    runs = alike(story, present(story, evaluation), example, unseen=unseen)
+    return mean([float(story.correct[run, example, evaluation]) for run in runs])
+
+
+def accessibility_where(story: Story, example: int, *, unseen: bool) -> float | None:
+    """[6] of the same, over the evaluations that such a run has recorded."""
+    shares = [tp_agreement_where(story, e, example, unseen=unseen) for e in ordinals(story)]
+    return mean([share for share in shares if share is not None])
+
+
+def accessibilities_apart(story: Story, example: int) -> Row:
+    """The columns that tell trained on from held out, where accessibility is told."""
+    return {
+        "runs_held_out": len(alike(story, begun(story), example, unseen=True)),
+        "accessibility_trained_on": accessibility_where(story, example, unseen=False),
+        "accessibility_held_out": accessibility_where(story, example, unseen=True),
+    }
 
 
 def examples(story: Story) -> Iterator[tuple[str, int, int]]:
@@ -285,8 +313,26 @@ def accessibility(recorded: Recorded) -> list[Row]:
             "accessibility": float(scores[example]),
             "rank": int(places[example]),
         }
+        | accessibilities_apart(story, example)
         for split, position, example in examples(story)
     ]
+
+
+def learning(story: Story, runs: list[int], example: int) -> Row:
+    """When these runs learn an example, and how surely."""
+    histories = [answers(story, run, example) for run in runs]
+    epochs = [learned(history) for history in histories]
+    firsts = [first_correct(history) for history in histories]
+    return {
+        "runs": len(runs),
+        "mean_learned": mean([e for e in epochs if e is not None]),
+        "median_learned": median(epochs),
+        "learned_share": mean([history[-1][1] for history in histories]),
+        "first_correct": mean([e for e in firsts if e is not None]),
+        "last_mistake": mean([last_mistake(history) for history in histories]),
+        "forgetting_events": mean([changes(history, True) for history in histories]),
+        "never_learned_share": mean([e is None for e in firsts]),
+    }
 
 
 def learning_order(recorded: Recorded) -> list[Row]:
@@ -295,33 +341,22 @@ def learning_order(recorded: Recorded) -> list[Row]:
     if not runs:
         return []
     scores, places = accessibilities(story), ranks(story)
-    rows = []
-    for split, position, example in examples(story):
-        histories = [answers(story, run, example) for run in runs]
-        epochs = [learned(history) for history in histories]
-        firsts = [first_correct(history) for history in histories]
-        rows.append(
-            {
-                "ensemble": story.name,
-                "ensemble_id": recorded.ensemble_id,
-                "split": split,
-                "example_id": example,
-                "position": position,
-                "label": int(story.labels[example]),
-                "runs": len(runs),
-                "evaluations": len(ordinals(story)),
-                "accessibility": float(scores[example]),
-                "rank": int(places[example]),
-                "mean_learned": mean([e for e in epochs if e is not None]),
-                "median_learned": median(epochs),
-                "learned_share": mean([history[-1][1] for history in histories]),
-                "first_correct": mean([e for e in firsts if e is not None]),
-                "last_mistake": mean([last_mistake(history) for history in histories]),
-                "forgetting_events": mean([changes(history, True) for history in histories]),
-                "never_learned_share": mean([e is None for e in firsts]),
-            }
-        )
-    return rows
+    return [
+        {
+            "ensemble": story.name,
+            "ensemble_id": recorded.ensemble_id,
+            "split": split,
+            "example_id": example,
+            "position": position,
+            "label": int(story.labels[example]),
+            "evaluations": len(ordinals(story)),
+            "accessibility": float(scores[example]),
+            "rank": int(places[example]),
+        }
+        | learning(story, runs, example)
+        | accessibilities_apart(story, example)
+        for split, position, example in examples(story)
+    ]
 
 
 def tp_agreement(recorded: Recorded) -> list[Row]:
@@ -338,10 +373,15 @@ def tp_agreement(recorded: Recorded) -> list[Row]:
             "runs": len(runs),
             "runs_correct": int(story.correct[runs, example, e].sum()),
             "tp_agreement": float(story.correct[runs, example, e].mean()),
+            "runs_held_out": len(unseen),
+            "runs_correct_held_out": int(story.correct[unseen, example, e].sum()),
+            "tp_agreement_trained_on": tp_agreement_where(story, e, example, unseen=False),
+            "tp_agreement_held_out": tp_agreement_where(story, e, example, unseen=True),
         }
         for e in ordinals(story)
         for runs in [present(story, e)]
         for split, position, example in examples(story)
+        for unseen in [alike(story, runs, example, unseen=True)]
     ]
 
 

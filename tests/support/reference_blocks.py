@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from itertools import count
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.support.bits import bitmap
-from tests.support.ensembles import Recorded
+from tests.support.ensembles import Recorded, Story
 from tests.support.reference import (
     Row,
     accessibilities,
+    accessibility_where,
+    alike,
     answers,
     begun,
     changes,
@@ -48,6 +51,13 @@ def split_at(recorded: Recorded, indices: range) -> str:
     return split
 
 
+def divides(story: Story, runs: list[int], split: str) -> bool:
+    """Has one of these runs a bitmap of what it held out of the split?"""
+    if story.held_out is None or split != "train":
+        return False
+    return bool(story.held_out[runs].any())
+
+
 def tp_block(recorded: Recorded) -> list[Row]:
     story = recorded.story
     return [
@@ -60,9 +70,36 @@ def tp_block(recorded: Recorded) -> list[Row]:
             "evaluation": e,
             "runs": len(present(story, e)),
             "correct": [int(story.correct[present(story, e), x, e].sum()) for x in indices],
+            "runs_held_out": [len(runs) for runs in unseen] if divided else None,
+            "correct_held_out": [
+                int(story.correct[runs, x, e].sum())
+                for x, runs in zip(indices, unseen, strict=True)
+            ]
+            if divided
+            else None,
         }
         for e in ordinals(story)
         for block, indices in blocks(recorded)
+        for unseen in [[alike(story, present(story, e), x, unseen=True) for x in indices]]
+        for divided in [divides(story, present(story, e), split_at(recorded, indices))]
+    ]
+
+
+def held_out_block(recorded: Recorded) -> list[Row]:
+    story = recorded.story
+    return [
+        {
+            "ensemble": story.name,
+            "ensemble_id": recorded.ensemble_id,
+            "dataset_id": recorded.dataset_id,
+            "block": block,
+            "split": split_at(recorded, indices),
+            "runs": len(begun(story)),
+            "runs_held_out": [len(alike(story, begun(story), x, unseen=True)) for x in indices]
+            if divides(story, begun(story), split_at(recorded, indices))
+            else None,
+        }
+        for block, indices in (blocks(recorded) if begun(story) else ())
     ]
 
 
@@ -77,8 +114,16 @@ def accessibility_block(recorded: Recorded) -> list[Row]:
             "split": split_at(recorded, indices),
             "evaluations": len(ordinals(story)),
             "accessibility": accessibilities(story)[list(indices)].tolist(),
+            "divided": divided,
+        }
+        | {
+            f"accessibility_{name}": [accessibility_where(story, x, unseen=unseen) for x in indices]
+            if divided
+            else None
+            for name, unseen in (("trained_on", False), ("held_out", True))
         }
         for block, indices in (blocks(recorded) if ordinals(story) else ())
+        for divided in [divides(story, begun(story), split_at(recorded, indices))]
     ]
 
 
@@ -139,31 +184,61 @@ def history_block(recorded: Recorded) -> list[Row]:
     return rows
 
 
+def learned_of(histories: list[Row], members: NDArray[np.bool_]) -> Row:
+    """Rows of history_block of one block added up; `members` [runs, X] count."""
+    told = {name: np.array([row[name] for row in histories]) for name in HISTORY}
+    at_last = members & [[bit == "1" for bit in row["at_last"]] for row in histories]
+    ever = members & [[bit == "1" for bit in row["ever"]] for row in histories]
+    middles = []
+    for mine, epochs in zip(members.T, told["learned"].T, strict=True):
+        ordered = np.sort(epochs[mine])
+        n = len(ordered)
+        middles.append((int(ordered[(n - 1) // 2]), int(ordered[n // 2])) if n else (0, 0))
+    return {
+        "learned_runs": at_last.sum(axis=0).tolist(),
+        "met_runs": ever.sum(axis=0).tolist(),
+        "learned": np.where(at_last, told["learned"], 0).sum(axis=0).tolist(),
+        "lower_median": [lower for lower, _ in middles],
+        "upper_median": [upper for _, upper in middles],
+        "first_correct": np.where(ever, told["first_correct"], 0).sum(axis=0).tolist(),
+        "last_mistake": np.where(members, told["last_mistake"], 0).sum(axis=0).tolist(),
+        "forgotten": np.where(members, told["forgotten"], 0).sum(axis=0).tolist(),
+    }
+
+
 def learned_block(recorded: Recorded) -> list[Row]:
     rows = []
     for block, indices in blocks(recorded) if begun(recorded.story) else ():
         runs = [row for row in history_block(recorded) if row["block"] == block]
-        never = 2 ** runs[0]["planes"] - 1
-        told = {name: np.array([row[name] for row in runs]) for name in HISTORY}
-        at_last = np.array([[bit == "1" for bit in row["at_last"]] for row in runs])
-        ever = np.array([[bit == "1" for bit in row["ever"]] for row in runs])
-        middle = np.sort(told["learned"], axis=0)
-        assert (told["learned"][~at_last] == never).all()
+        everyone = np.ones((len(runs), len(indices)), dtype=bool)
         rows.append(
             {name: runs[0][name] for name in BLOCK}
-            | {
-                "runs": len(runs),
-                "learned_runs": at_last.sum(axis=0).tolist(),
-                "met_runs": ever.sum(axis=0).tolist(),
-                "learned": np.where(at_last, told["learned"], 0).sum(axis=0).tolist(),
-                "lower_median": middle[(len(runs) - 1) // 2].tolist(),
-                "upper_median": middle[len(runs) // 2].tolist(),
-                "first_correct": np.where(ever, told["first_correct"], 0).sum(axis=0).tolist(),
-                "last_mistake": told["last_mistake"].sum(axis=0).tolist(),
-                "forgotten": told["forgotten"].sum(axis=0).tolist(),
-            }
+            | {"runs": len(runs)}
+            | learned_of(runs, everyone)
         )
-        assert len(rows[-1]["learned"]) == len(indices)
+    return rows
+
+
+def learned_held_out_block(recorded: Recorded) -> list[Row]:
+    story = recorded.story
+    rows = []
+    for block, indices in blocks(recorded) if begun(story) else ():
+        runs = [row for row in history_block(recorded) if row["block"] == block]
+        split = split_at(recorded, indices)
+        unseen = story.unseen[begun(story)][:, list(indices)]
+        # A run without a bitmap stands in one of the two rows.
+        apart = [divides(story, [run], split) for run in begun(story)]
+        if not all(apart) or split != "train":
+            sides = {split != "train"} | ({True, False} if any(apart) else set())
+        else:
+            sides = {True, False}
+        for held_out in sorted(sides):
+            members = unseen if held_out else ~unseen
+            rows.append(
+                {name: runs[0][name] for name in BLOCK}
+                | {"held_out": held_out, "runs": members.sum(axis=0).tolist()}
+                | learned_of(runs, members)
+            )
     return rows
 
 

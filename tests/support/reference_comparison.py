@@ -22,10 +22,12 @@ from tests.support.reference import (
     accessibilities,
     accuracy,
     accuracy_where,
+    alike,
     answers,
     begun,
     examples,
     learned,
+    mean,
     ordinals,
     present,
 )
@@ -281,6 +283,16 @@ def convergence(recorded: Recorded) -> list[Row]:
             "runs": len(runs),
             "mean_converged": float(means[example]),
             "rescaled": float(means[example]) / scale if scale else None,
+            "runs_held_out": len(alike(story, runs, example, unseen=True)),
+        }
+        | {
+            f"mean_converged_{kind}": mean(
+                [
+                    float(converged(story, run, example))
+                    for run in alike(story, runs, example, unseen=unseen)
+                ]
+            )
+            for kind, unseen in (("trained_on", False), ("held_out", True))
         }
         for split, position, example in examples(story)
     ]

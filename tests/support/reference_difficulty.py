@@ -15,7 +15,10 @@ from tests.support.ensembles import Recorded, Story
 from tests.support.reference import (
     Row,
     accessibilities,
+    accessibility_where,
     accuracy,
+    accuracy_where,
+    alike,
     answers,
     begun,
     changes,
@@ -173,6 +176,12 @@ def consistency(recorded: Recorded) -> list[Row]:
 # --- trivial and impossible -----------------------------------------------------------------------
 
 
+def difficulty_of(story: Story, runs: Sequence[int], example: int, evaluation: int) -> str | None:
+    """[16] of an example in these runs, if there are any."""
+    rights = story.correct[list(runs), example, evaluation]
+    return difficulty(int(rights.sum()), len(runs)) if runs else None
+
+
 def difficulty(right: int, runs: int, tolerance: int = 0) -> str:
     """[16]"""
     if right >= runs - tolerance:
@@ -189,11 +198,18 @@ def dichotomy(recorded: Recorded) -> list[Row]:
             "evaluation": e,
             "runs": len(runs),
             "runs_correct": int(story.correct[runs, example, e].sum()),
-            "difficulty": difficulty(int(story.correct[runs, example, e].sum()), len(runs)),
+            "difficulty": difficulty_of(story, runs, example, e),
+            "runs_held_out": len(unseen),
+            "runs_correct_held_out": int(story.correct[unseen, example, e].sum()),
+            "difficulty_trained_on": difficulty_of(
+                story, alike(story, runs, example, unseen=False), example, e
+            ),
+            "difficulty_held_out": difficulty_of(story, unseen, example, e),
         }
         for e in ordinals(story)
         for runs in [present(story, e)]
         for split, position, example in examples(story)
+        for unseen in [alike(story, runs, example, unseen=True)]
     ]
 
 
@@ -377,6 +393,16 @@ def class_difficulty(recorded: Recorded) -> list[Row]:
                     "forgetting_events": mean([changes(history, True) for history in histories]),
                     "rank": class_ranks(scores)[k],
                 }
+                | {
+                    f"accessibility_{name}": mean(
+                        [
+                            score
+                            for x in xs
+                            if (score := accessibility_where(story, x, unseen=unseen)) is not None
+                        ]
+                    )
+                    for name, unseen in (("trained_on", False), ("held_out", True))
+                }
             )
     return rows
 
@@ -403,6 +429,8 @@ def class_order(recorded: Recorded) -> list[Row]:
                     "examples": len(xs),
                     "tp_agreement": float(scores[k]),
                     "rank": class_ranks(scores)[k],
+                    "tp_agreement_trained_on": accuracy_where(story, runs, e, xs, unseen=False),
+                    "tp_agreement_held_out": accuracy_where(story, runs, e, xs, unseen=True),
                 }
                 for k, xs in classes.items()
             ]

@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import combinations, pairwise
 
 from tests.support.ensembles import Recorded, Story
-from tests.support.reference import Row, counted, examples, present
+from tests.support.reference import Row, counted, examples, mean, present
 
 # --- agreement ------------------------------------------------------------------------------------
 
@@ -127,4 +127,11 @@ def decision_swaps(recorded: Recorded) -> list[Row]:
                         "swap_share": (forgotten + learned) / len(indices),
                     }
                 )
+                for kind, unseen in (("trained_on", False), ("held_out", True)):
+                    mine = [one != other for x, (one, other) in zip(indices, pairs, strict=True)
+                            if story.unseen[run, x] == unseen]  # fmt: skip
+                    rows[-1] |= {
+                        f"{kind}_examples": len(mine),
+                        f"{kind}_swap_share": mean([float(swap) for swap in mine]),
+                    }
     return rows

@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 from scipy.spatial import distance
 
 from tests.support.ensembles import Recorded, Story
-from tests.support.reference import Row, accessibilities, begun, examples, learning_order, present
+from tests.support.reference import (
+    Row,
+    accessibilities,
+    alike,
+    begun,
+    examples,
+    learning_order,
+    present,
+)
 from tests.support.reference_blocks import blocks, split_at
 from tests.support.reference_depth import difficulty_type, prediction_depth
 from tests.support.reference_difficulty import (
@@ -217,6 +225,12 @@ def ensemble_agreement(recorded: Recorded) -> list[Row]:
     return rows
 
 
+def final_difficulty(story: Story, runs: Sequence[int], example: int) -> str | None:
+    """[16] of an example by the end of each of these runs."""
+    right = [bool(story.correct[run, example, final(story, run)]) for run in runs]
+    return difficulty(sum(right), len(right)) if runs else None
+
+
 def example_difficulty(recorded: Recorded) -> list[Row]:
     story = recorded.story
 
@@ -238,12 +252,22 @@ def example_difficulty(recorded: Recorded) -> list[Row]:
     rows = []
     for row in learning_order(recorded):
         example = row["example_id"]
-        right = [bool(story.correct[run, example, final(story, run)]) for run in begun(story)]
         for others, columns in parts:
             row |= {name: others.get(example, {}).get(name) for name in columns}
         row |= {"difficulty_type": types.get(example, {}).get("type")}
         del row["runs"], row["evaluations"]
-        rows.append(row | {"difficulty": difficulty(sum(right), len(right))})
+        rows.append(
+            row
+            | {
+                "difficulty": final_difficulty(story, begun(story), example),
+                "difficulty_trained_on": final_difficulty(
+                    story, alike(story, begun(story), example, unseen=False), example
+                ),
+                "difficulty_held_out": final_difficulty(
+                    story, alike(story, begun(story), example, unseen=True), example
+                ),
+            }
+        )
     return rows
 
 

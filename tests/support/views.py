@@ -13,6 +13,7 @@ from tests.support import (
     reference_comparison,
     reference_depth,
     reference_difficulty,
+    reference_held_out,
     reference_probes,
     reference_runs,
     reference_scores,
@@ -68,6 +69,7 @@ class PairView:
 
 
 LEARNED = ("learned_runs", "met_runs", "lower_median", "upper_median", *HISTORY)
+TP_SLICES = ("correct", "runs_held_out", "correct_held_out")
 
 VIEWS = {
     "counted_run": View(("run_id",), reference.counted_run),
@@ -82,7 +84,7 @@ VIEWS = {
     ),
     "run_history": View(("run_id", "event_number"), reference.run_history, clock=("at",)),
     "tp_block": View(
-        ("ensemble_id", "block", "evaluation"), reference_blocks.tp_block, slices=("correct",)
+        ("ensemble_id", "block", "evaluation"), reference_blocks.tp_block, slices=TP_SLICES
     ),
     "tp_agreement": View(("ensemble_id", "example_id", "evaluation"), reference.tp_agreement),
     "tp_agreement_histogram": View(
@@ -91,10 +93,21 @@ VIEWS = {
     "history_part": View(("run_id", "block"), reference_blocks.history_part, slices=HISTORY),
     "history_block": View(("run_id", "block"), reference_blocks.history_block, slices=HISTORY),
     "forgetting": View(("run_id", "example_id"), reference.forgetting),
+    "held_out_block": View(
+        ("ensemble_id", "block"), reference_blocks.held_out_block, slices=("runs_held_out",)
+    ),
     "accessibility_block": View(("ensemble_id", "block"), reference_blocks.accessibility_block),
     "accessibility": View(("ensemble_id", "example_id"), reference.accessibility),
     "learned_block": View(("ensemble_id", "block"), reference_blocks.learned_block, slices=LEARNED),
     "learning_order": View(("ensemble_id", "example_id"), reference.learning_order),
+    "learned_held_out_block": View(
+        ("ensemble_id", "block", "held_out"),
+        reference_blocks.learned_held_out_block,
+        slices=("runs", *LEARNED),
+    ),
+    "learning_by_held_out": View(
+        ("ensemble_id", "example_id", "held_out"), reference_held_out.learning_by_held_out
+    ),
     "agreement_part": View(
         ("ensemble_id", "block", "evaluation"),
         reference_blocks.agreement_part,
@@ -106,6 +119,11 @@ VIEWS = {
         slices=("agreeing",),
     ),
     "agreement": View(("ensemble_id", "example_id", "evaluation"), reference_runs.agreement),
+    "run_side": View(("run_id", "block", "held_out"), reference_held_out.run_side),
+    "agreement_by_held_out": View(
+        ("ensemble_id", "example_id", "evaluation", "held_out"),
+        reference_held_out.agreement_by_held_out,
+    ),
     "agreement_histogram": View(
         ("ensemble_id", "split", "evaluation", "runs_agreeing"),
         reference_comparison.agreement_histogram,
@@ -191,9 +209,16 @@ VIEWS = {
     ),
     "data_map": View(("ensemble_id", "example_id"), reference_scores.data_map),
     "aum": View(("ensemble_id", "example_id"), reference_scores.aum),
+    "signal_by_held_out": View(
+        ("ensemble_id", "example_id", "signal", "held_out"), reference_held_out.signal_by_held_out
+    ),
     "el2n_part": View(("ensemble_id", "block", "evaluation"), reference_scores.el2n_part),
     "el2n_block": View(("ensemble_id", "block", "evaluation"), reference_scores.el2n_block),
     "el2n": View(("ensemble_id", "example_id", "evaluation"), reference_scores.el2n),
+    "el2n_by_held_out": View(
+        ("ensemble_id", "example_id", "evaluation", "held_out"),
+        reference_held_out.el2n_by_held_out,
+    ),
     "run_depth": View(("run_id", "example_id", "evaluation"), reference_probes.run_depth),
     "probe_vote": View(
         ("run_id", "example_id", "evaluation", "layer"), reference_probes.probe_vote
@@ -256,7 +281,7 @@ def read(connection: Connection, view: str, ensemble: str | None = None) -> list
     rows = [dict(row) for row in result.mappings()]
     for row in rows:
         for column in VIEWS[view].slices:
-            row[column] = counts_of(row[column])
+            row[column] = None if row[column] is None else counts_of(row[column])
         for column in VIEWS[view].clock:
             del row[column]
     return rows

@@ -11,6 +11,8 @@ from tracker.exports.tables import Columns, list_views
 
 EASIER: dict[str, Easy] = {
     "accessibility": "high",
+    "accessibility_trained_on": "high",
+    "accessibility_held_out": "high",
     "rank": "low",
     "mean_learned": "low",
     "median_learned": "low",
@@ -28,6 +30,8 @@ EASIER: dict[str, Easy] = {
     "prediction_entropy": "low",
     "label_share": "high",
     "mean_converged": "low",
+    "mean_converged_trained_on": "low",
+    "mean_converged_held_out": "low",
     "rescaled": "low",
     "ensemble_agreement": "low",
     "depth_trained_on": "low",
@@ -42,7 +46,10 @@ SUMMARY = "example_difficulty"
 """The view in which plain names are looked up first."""
 
 HOMES = {
-    **dict.fromkeys(("accessibility", "rank"), "accessibility"),
+    **dict.fromkeys(
+        ("accessibility", "rank", "accessibility_trained_on", "accessibility_held_out"),
+        "accessibility",
+    ),
     **dict.fromkeys(
         (
             *("mean_learned", "median_learned", "learned_share", "first_correct"),
@@ -67,7 +74,7 @@ _RANKED = {"accessibility", "learning_order", SUMMARY}
 _PLACE = {"ensemble", "split", "position"}
 """Columns of every view with one row per (ensemble, example)."""
 
-_FINER = {"run_id", "seed", "evaluation", "signal"}
+_FINER = {"run_id", "seed", "evaluation", "signal", "held_out"}
 """Columns of views that have several rows of an example."""
 
 _NO_SCORES = {"ensemble_id", "dataset_id", "example_id", "position", "label", "block"}

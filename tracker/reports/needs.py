@@ -12,7 +12,7 @@ _BOTH = "`tracker enqueue --split 90:10 --probe final`"
 
 VIEW_NEEDS: Mapping[str, str] = {
     "ensemble_agreement": _OUTPUTS,
-    "el2n": "`tracker enqueue --record el2n`",
+    **dict.fromkeys(("el2n", "el2n_by_held_out"), "`tracker enqueue --record el2n`"),
     "signal": "`tracker enqueue --record confidence,margin,loss,el2n` (any of them)",
     **dict.fromkeys(
         (
@@ -30,7 +30,7 @@ COLUMN_NEEDS: Mapping[str, str] = {
     "ensemble_agreement": _OUTPUTS,
     "depth_trained_on": _PROBE,
     "depth_held_out": _BOTH,
-    "consistency": _HELD_OUT,
+    **dict.fromkeys(("consistency", "accessibility_held_out", "mean_converged_held_out"), _HELD_OUT),
 }
 """By column, whatever the view: the same."""
 

@@ -53,7 +53,9 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION bitslice_mode_by_run(votes BIT VARYING[])
+-- Of run r only the examples in the bitmap members[r] count, and all of all runs where `members` is
+-- NULL; then one plane more of `votes`, the last, must tell members from others.
+CREATE FUNCTION bitslice_mode_by_run(votes BIT VARYING[], members BIT VARYING[])
 RETURNS BIT VARYING[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 AS $$
@@ -64,6 +66,7 @@ DECLARE
     everyone BIT VARYING := ~(votes[1][1] # votes[1][1]);
     best BIT VARYING [] := '{}';
     same BIT VARYING [];
+    counts BIT VARYING [];
     differ BIT VARYING;
     undecided BIT VARYING;
 BEGIN
@@ -79,12 +82,49 @@ BEGIN
             END LOOP;
             same[s - r + 1] := ~differ;
         END LOOP;
-        best := bitslice_max(best, bitslice_count(same));
+        counts := bitslice_count(same);
+        IF members IS NOT NULL THEN
+            counts := bitslice_mask(counts, members[r]);
+        END IF;
+        best := bitslice_max(best, counts);
     END LOOP;
     RETURN best;
 END
 $$;
 
+-- Of run r only the examples in the bitmap members[r] count, all of them where it is NULL. 0 for an
+-- example that no run counts.
+CREATE FUNCTION bitslice_mode(votes BIT VARYING[], members BIT VARYING[], classes INTEGER)
+RETURNS BIT VARYING[]
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 1000000
+AS $$
+DECLARE
+    runs INTEGER := array_length(votes, 1);
+    planes INTEGER := array_length(votes, 2);
+    ballots BIT VARYING [] := votes;
+    counting BIT VARYING [];
+    with_members BIT VARYING [];
+BEGIN
+    FOR r IN 1 .. runs LOOP
+        counting[r] := coalesce(members[r], ballots[r][1] | ~ballots[r][1]);
+    END LOOP;
+    IF 6 * (classes - 1) <= runs * (planes + 3) THEN
+        RETURN bitslice_mode_by_class(
+            ballots, counting, bitslice_count(counting), planes, 0, classes
+        );
+    END IF;
+    with_members := array_fill(counting[1], ARRAY[runs, planes + 1]);
+    FOR r IN 1 .. runs LOOP
+        FOR p IN 1 .. planes LOOP
+            with_members[r][p] := ballots[r][p];
+        END LOOP;
+        with_members[r][planes + 1] := counting[r];
+    END LOOP;
+    RETURN bitslice_mode_by_run(with_members, counting);
+END
+$$;
+
+-- All examples of all runs count.
 CREATE FUNCTION bitslice_mode(votes BIT VARYING[], classes INTEGER)
 RETURNS BIT VARYING[]
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 1000000
@@ -100,7 +140,7 @@ BEGIN
     END IF;
     -- Operations for each run: six a class, or two a plane and six, for half of the other runs.
     IF 6 * (classes - 1) > runs * (planes + 3) THEN
-        RETURN bitslice_mode_by_run(ballots);
+        RETURN bitslice_mode_by_run(ballots, NULL);
     END IF;
     everyone := ~(ballots[1][1] # ballots[1][1]);
     RETURN bitslice_mode_by_class(

@@ -2,7 +2,11 @@
 -- Grain: one row per (ensemble, block) with at least one recorded evaluation.
 -- Source: the mean over evaluations of Tp-agreement, Hacohen 2020 s.2.
 --
--- A building block: `accessibility` has one number an example, in order.
+-- A building block: `accessibility` has one number an example, in order, and so have those of the
+-- runs that trained on the example and of those that held it out: means over the evaluations that
+-- at least one such run has recorded, of the share of such runs that are right.
+-- NULL: the latter two where no run has a bitmap of what it held out (run_block), and their number
+-- of an example that no such run has.
 
 CREATE VIEW accessibility_block AS
 SELECT
@@ -31,7 +35,32 @@ SELECT
             ORDER BY (share.place - 1) % tally.size
         )
     END AS accessibility,
-    tally.split
+    tally.split,
+    tally.divided,
+    CASE
+        WHEN tally.divided
+            THEN
+                MEAN_SHARE(
+                    ARRAY(
+                        SELECT pair.correct - pair.held_out
+                        FROM UNNEST(tally.correct, tally.correct_held_out)
+                            AS pair (correct, held_out)
+                    ),
+                    ARRAY(
+                        SELECT
+                            tally.runs[((share.place - 1) / tally.size)::INTEGER + 1]
+                            - share.held_out
+                        FROM
+                            UNNEST(tally.runs_held_out)
+                            WITH ORDINALITY AS share (held_out, place)
+                    ),
+                    tally.part_evaluations
+                )
+    END AS accessibility_trained_on,
+    CASE
+        WHEN tally.divided
+            THEN MEAN_SHARE(tally.correct_held_out, tally.runs_held_out, tally.part_evaluations)
+    END AS accessibility_held_out
 FROM (
     SELECT
         part.ensemble,
@@ -39,13 +68,28 @@ FROM (
         part.dataset_id,
         part.block,
         part.split,
+        BOOL_OR(part.runs_held_out IS NOT NULL) AS divided,
         SUM(part.evaluations)::INTEGER AS evaluations,
+        ARRAY_AGG(part.evaluations) AS part_evaluations,
         MIN(CARDINALITY(part.correct)) AS size,
         ARRAY_AGG(part.runs) AS runs,
-        ARRAY_AGG(part.correct) AS correct
+        ARRAY_AGG(part.correct) AS correct,
+        ARRAY_AGG(
+            COALESCE(
+                UNSLICE(part.runs_held_out),
+                ARRAY_FILL(0, ARRAY[CARDINALITY(part.correct)])
+            )
+        ) AS runs_held_out,
+        ARRAY_AGG(
+            COALESCE(
+                UNSLICE(part.correct_held_out),
+                ARRAY_FILL(0, ARRAY[CARDINALITY(part.correct)])
+            )
+        ) AS correct_held_out
     FROM (
         -- Tp-agreement at an evaluation is a share of the runs that have recorded it, so counts
-        -- are added up apart for each number of runs: one part in a complete ensemble.
+        -- are added up apart for each number of runs, and for the runs that held each example out:
+        -- one part in a complete ensemble.
         SELECT
             tp_block.ensemble,
             tp_block.ensemble_id,
@@ -53,8 +97,11 @@ FROM (
             tp_block.block,
             tp_block.split,
             tp_block.runs,
-            COUNT(*) AS evaluations,
-            UNSLICE(BITSLICE_SUM(tp_block.correct)) AS correct
+            COUNT(*)::INTEGER AS evaluations,
+            UNSLICE(BITSLICE_SUM(tp_block.correct)) AS correct,
+            -- The largest of one.
+            MAX(tp_block.runs_held_out) AS runs_held_out,
+            NULLIF(BITSLICE_SUM(tp_block.correct_held_out), '{}') AS correct_held_out
         FROM tp_block
         GROUP BY
             tp_block.ensemble,
@@ -62,7 +109,9 @@ FROM (
             tp_block.dataset_id,
             tp_block.block,
             tp_block.split,
-            tp_block.runs
+            tp_block.runs,
+            -- Bit strings cannot be hashed.
+            SHA256(tp_block.runs_held_out::TEXT::BYTEA)
     ) AS part
     GROUP BY part.ensemble, part.ensemble_id, part.dataset_id, part.block, part.split
 ) AS tally;
@@ -78,3 +127,9 @@ COMMENT ON COLUMN accessibility_block.evaluations IS
 COMMENT ON COLUMN accessibility_block.accessibility IS
 'Mean over evaluations of the share of runs that are right; one number an example.';
 COMMENT ON COLUMN accessibility_block.split IS 'Split of the block: train or test.';
+COMMENT ON COLUMN accessibility_block.divided IS
+'Has any of the runs a bitmap of what it held out (run_block)?';
+COMMENT ON COLUMN accessibility_block.accessibility_trained_on IS
+'The same of the runs that trained on the example.';
+COMMENT ON COLUMN accessibility_block.accessibility_held_out IS
+'The same of the runs that held it out.';

@@ -2,7 +2,8 @@
 -- Grain: one row per (ensemble, example, evaluation) for which predicted classes are known.
 -- Source: a^e(x), Hacohen 2020 s.2 and s.3.4 (the "consensus score" of Hacohen 2019).
 --
--- It needs no labels: the one score for examples whose labels are unknown. Never NULL.
+-- It needs no labels: the one score for examples whose labels are unknown. Runs that held the
+-- example out count like the others: agreement_by_held_out tells them apart. Never NULL.
 
 CREATE VIEW agreement AS
 SELECT

@@ -3,6 +3,8 @@
 -- known.
 -- Source: Hacohen 2020 s.2, s.3.1 and Fig. 5; the null model as in agreement_histogram.
 --
+-- All runs count, whether they trained on an example or held it out, as in agreement_histogram.
+-- agreement_by_held_out tells them apart.
 -- NULL: the bimodalities where all examples have the same agreement (no variance). The view
 -- bimodality shows these columns beside those of Tp-agreement.
 

@@ -4,6 +4,8 @@
 -- that are right independently of each other, and wrong as any other class, computed exactly: see
 -- agreement_null.
 --
+-- All runs count, whether they trained on an example or held it out: histogram and null model need
+-- the same runs for all examples. agreement_by_held_out tells them apart.
 -- Never NULL; values that no example has stand with 0 examples.
 
 CREATE VIEW agreement_histogram AS

@@ -4,7 +4,7 @@
 -- largest other logit. Of one run there; here the mean over the runs, with their deviation.
 --
 -- Low, above all below 0, is a sign of a wrong label. Runs that held the example out count like the
--- others: run_signal tells them apart.
+-- others: signal_by_held_out tells them apart.
 -- NULL: aum and deviation where a run's margin is not a number (NaN), as with a single class.
 
 CREATE VIEW aum AS

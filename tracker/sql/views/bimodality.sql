@@ -3,6 +3,8 @@
 -- Source: kurtosis - skewness^2 - 1 (Pearson 1894), Hacohen 2020 s.2; population moments,
 -- kurtosis not excess. Lower is more bimodal; 0 for two points.
 --
+-- All runs count, whether they trained on an example or held it out: scores and null models need
+-- the same runs for all examples. tp_agreement and agreement_by_held_out tell them apart.
 -- NULL: the bimodalities where all examples have the same score (no variance); agreement's columns
 -- where no run's predicted classes are known. These take longer, and Postgres leaves them out of a
 -- query that does not name them.

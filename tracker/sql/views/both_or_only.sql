@@ -4,6 +4,8 @@
 -- Source: examples that both ensembles' majority votes classify correctly, or only one, Hacohen
 -- 2020 s.4.1, Fig. 8a; the majority vote as in majority_block.
 --
+-- All runs vote, whether they trained on an example or held it out; tp_agreement tells them apart
+-- in each ensemble.
 -- Never NULL; ensembles without predicted classes have no rows. Each pair of ensembles stands in
 -- both orders; ensembles of different datasets have no rows: see matched_evaluations.
 -- majority_pair has the same at evaluations that are not matched.

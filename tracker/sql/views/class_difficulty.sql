@@ -3,7 +3,10 @@
 -- evaluation.
 -- Source: easy and hard classes, Meding 2022 A.6; by accessibility, Hacohen 2020 s.2.
 --
--- Never NULL. Means over the examples of the class of what the view learning_order says of each.
+-- Means over the examples of the class of what the view learning_order says of each, over all runs;
+-- of either kind of runs alone, accessibility here, and group learning_by_held_out by label.
+-- NULL: accessibility_trained_on where no run trained on an example of the class,
+-- accessibility_held_out where none held one out.
 
 CREATE VIEW class_difficulty AS
 SELECT
@@ -20,7 +23,9 @@ SELECT
     rank() OVER (
         PARTITION BY mean.ensemble_id, mean.ensemble, mean.split
         ORDER BY round(mean.accessibility * 1e12) DESC
-    ) AS rank
+    ) AS rank,
+    mean.accessibility_trained_on,
+    mean.accessibility_held_out
 FROM (
     SELECT
         learning_order.ensemble,
@@ -30,7 +35,9 @@ FROM (
         count(*)::INTEGER AS examples,
         avg(learning_order.accessibility) AS accessibility,
         avg(learning_order.learned_share) AS accuracy,
-        avg(learning_order.forgetting_events) AS forgetting_events
+        avg(learning_order.forgetting_events) AS forgetting_events,
+        avg(learning_order.accessibility_trained_on) AS accessibility_trained_on,
+        avg(learning_order.accessibility_held_out) AS accessibility_held_out
     FROM learning_order
     GROUP BY
         learning_order.ensemble,
@@ -57,3 +64,7 @@ COMMENT ON COLUMN class_difficulty.rank IS
 COMMENT ON COLUMN class_difficulty.ensemble IS 'Name of the ensemble.';
 COMMENT ON COLUMN class_difficulty.ensemble_id IS 'Id of the ensemble.';
 COMMENT ON COLUMN class_difficulty.split IS 'Split of the dataset: train or test.';
+COMMENT ON COLUMN class_difficulty.accessibility_trained_on IS
+'Mean accessibility over the runs that trained on each example, of the examples that have such.';
+COMMENT ON COLUMN class_difficulty.accessibility_held_out IS
+'Mean accessibility over the runs that held each example out, of the examples that have such.';

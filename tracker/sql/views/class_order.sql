@@ -3,7 +3,9 @@
 -- counted run has recorded.
 -- Source: classes are learned in an order that networks share, Hacohen 2019 app. E.
 --
--- Never NULL.
+-- tp_agreement and rank are over all runs; beside them, tp_agreement over the pairs of a run and an
+-- example that it trained on, and over the pairs of a run and an example that it held out.
+-- NULL: tp_agreement_trained_on and tp_agreement_held_out where there are no such pairs.
 
 CREATE VIEW class_order AS
 SELECT
@@ -19,7 +21,9 @@ SELECT
     rank() OVER (
         PARTITION BY score.ensemble_id, score.ensemble, score.split, score.evaluation
         ORDER BY score.tp_agreement DESC
-    ) AS rank
+    ) AS rank,
+    score.tp_agreement_trained_on,
+    score.tp_agreement_held_out
 FROM (
     SELECT
         tally.ensemble,
@@ -30,7 +34,21 @@ FROM (
         tally.runs,
         tally.examples::INTEGER AS examples,
         -- Whole numbers divided once: equal shares are equal to the last bit.
-        tally.correct::DOUBLE PRECISION / (tally.runs * tally.examples) AS tp_agreement
+        tally.correct::DOUBLE PRECISION / (tally.runs * tally.examples) AS tp_agreement,
+        CASE
+            WHEN tally.held_out IS NOT NULL
+                THEN
+                    (tally.correct - tally.correct_held_out)::DOUBLE PRECISION
+                    / nullif(tally.runs * tally.examples - tally.held_out, 0)
+            WHEN tally.split = 'train'
+                THEN tally.correct::DOUBLE PRECISION / (tally.runs * tally.examples)
+        END AS tp_agreement_trained_on,
+        CASE
+            WHEN tally.held_out IS NOT NULL
+                THEN tally.correct_held_out::DOUBLE PRECISION / nullif(tally.held_out, 0)
+            WHEN tally.split <> 'train'
+                THEN tally.correct::DOUBLE PRECISION / (tally.runs * tally.examples)
+        END AS tp_agreement_held_out
     FROM (
         SELECT
             tp_block.ensemble,
@@ -40,7 +58,10 @@ FROM (
             tp_block.evaluation,
             tp_block.runs,
             sum(bit_count(of_class.members)) AS examples,
-            sum(bitslice_total_of(tp_block.correct, of_class.members)) AS correct
+            sum(bitslice_total_of(tp_block.correct, of_class.members)) AS correct,
+            sum(bitslice_total_of(tp_block.runs_held_out, of_class.members)) AS held_out,
+            sum(bitslice_total_of(tp_block.correct_held_out, of_class.members))
+                AS correct_held_out
         FROM tp_block
         INNER JOIN (
             SELECT
@@ -79,3 +100,7 @@ COMMENT ON COLUMN class_order.ensemble_id IS 'Id of the ensemble.';
 COMMENT ON COLUMN class_order.split IS 'Split of the dataset: train or test.';
 COMMENT ON COLUMN class_order.evaluation IS
 'Ordinal of the evaluation; 0 is the untrained network.';
+COMMENT ON COLUMN class_order.tp_agreement_trained_on IS
+'Share that are right of the answers about examples that the run trained on.';
+COMMENT ON COLUMN class_order.tp_agreement_held_out IS
+'Share that are right of the answers about examples that the run held out.';

@@ -4,6 +4,8 @@
 -- Source: Hacohen 2019 s.4.1: bimodality of the Tp-agreement of the merged runs. Its distribution
 -- is cross_consistency_histogram; bimodality is that of Hacohen 2020 s.2.
 --
+-- All runs count, whether they trained on an example or held it out, as in
+-- cross_consistency_histogram.
 -- NULL: bimodality where all examples have the same value (no variance).
 
 CREATE VIEW cross_consistency AS

@@ -6,6 +6,8 @@
 -- merge the corresponding collections of the two architectures and compute the consistency of the
 -- merged collection". Every run counts the same, so the larger ensemble counts for more.
 --
+-- All runs count, whether they trained on an example or held it out; tp_agreement tells them apart
+-- in each ensemble.
 -- Never NULL; values that no example has stand with 0 examples. Each pair of ensembles stands in
 -- both orders; ensembles of different datasets have no rows: see matched_evaluations. The function
 -- cross_consistency_of has the examples' own values, at any two evaluations.

@@ -6,7 +6,7 @@
 --
 -- The runs are those with a summary, so that the three are of the same runs. While they train,
 -- confidence and variability may be a minute behind correctness. Runs that held the example out
--- count like the others: run_signal tells them apart.
+-- count like the others: signal_by_held_out tells them apart.
 -- NULL: confidence and variability where a run's is not a number (NaN).
 
 CREATE VIEW data_map AS

@@ -2,7 +2,9 @@
 -- Grain: one row per (ensemble, example, evaluation) that at least one counted run has recorded.
 -- Source: dichotomous data difficulty, Meding 2022.
 --
--- Never NULL. With a tolerance of t runs: dichotomous_difficulty(runs_correct, runs, t).
+-- difficulty is by all runs; beside it, by those that trained on the example and by those that held
+-- it out. With a tolerance of t runs: dichotomous_difficulty(runs_correct, runs, t).
+-- NULL: difficulty_trained_on and difficulty_held_out where there are no such runs.
 
 CREATE VIEW dichotomy AS
 SELECT
@@ -16,7 +18,15 @@ SELECT
     tp_agreement.runs,
     tp_agreement.runs_correct,
     dichotomous_difficulty(tp_agreement.runs_correct, tp_agreement.runs) AS difficulty,
-    tp_agreement.block
+    tp_agreement.block,
+    tp_agreement.runs_held_out,
+    tp_agreement.runs_correct_held_out,
+    dichotomous_difficulty(
+        tp_agreement.runs_correct - tp_agreement.runs_correct_held_out,
+        tp_agreement.runs - tp_agreement.runs_held_out
+    ) AS difficulty_trained_on,
+    dichotomous_difficulty(tp_agreement.runs_correct_held_out, tp_agreement.runs_held_out)
+        AS difficulty_held_out
 FROM tp_agreement;
 
 COMMENT ON VIEW dichotomy IS
@@ -36,3 +46,8 @@ COMMENT ON COLUMN dichotomy.evaluation IS
 'Ordinal of the evaluation; 0 is the untrained network.';
 COMMENT ON COLUMN dichotomy.block IS
 'Block that the example is stored in: see the table block, and the function example_block.';
+COMMENT ON COLUMN dichotomy.runs_held_out IS 'Those runs that held the example out.';
+COMMENT ON COLUMN dichotomy.runs_correct_held_out IS 'Those of them that are right.';
+COMMENT ON COLUMN dichotomy.difficulty_trained_on IS
+'The same by the runs that trained on the example.';
+COMMENT ON COLUMN dichotomy.difficulty_held_out IS 'The same by the runs that held it out.';

@@ -3,6 +3,8 @@
 -- Source: Meding 2022 Fig. 2. The null model is that of runs with the same accuracies that are
 -- right independently of each other: Poisson-binomial, p^N and (1 - p)^N where they are equal.
 --
+-- All runs count, whether they trained on an example or held it out: the null model needs the same
+-- runs for all examples. dichotomy tells them apart.
 -- Never NULL. With a tolerance: the function dichotomy_summary_at(ensemble, tolerance).
 
 CREATE VIEW dichotomy_summary AS

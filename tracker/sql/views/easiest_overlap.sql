@@ -6,6 +6,8 @@
 -- networks converge too early to be matched; equally accurate ones are
 -- WHERE accuracies_match(accuracy_a, accuracy_b).
 --
+-- All runs count, whether they trained on an example or held it out; tp_agreement tells them apart
+-- in each ensemble.
 -- NULL: jaccard where both sets are empty. Each pair of ensembles stands in both orders; ensembles
 -- of different datasets have no rows: see matched_evaluations.
 

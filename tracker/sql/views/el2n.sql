@@ -3,6 +3,7 @@
 -- Source: EL2N, Paul 2021 s.2: the mean over runs of the 2-norm of softmax minus one-hot label.
 -- Recorded where the ensemble was queued with --record el2n; of all evaluations, filter one.
 --
+-- Runs that held the example out count like the others: el2n_by_held_out tells them apart.
 -- NULL: el2n where a run's is not a number (NaN).
 
 CREATE VIEW el2n AS

@@ -9,6 +9,8 @@
 -- sensibly compute it: `tracker enqueue --record outputs` keeps the outputs, and
 -- `tracker analyze ENSEMBLE ensemble-agreement` writes the score, in float64 and stored as `real`.
 -- No rows before that.
+-- All pairs of runs count, whether they trained on the example or held it out; SQL cannot tell
+-- them apart.
 -- NULL: ensemble_agreement and decile where a run's outputs are not numbers (NaN).
 
 CREATE VIEW ensemble_agreement AS

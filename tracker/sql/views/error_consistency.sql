@@ -3,6 +3,8 @@
 -- before run_b.
 -- Source: Cohen's kappa of right and wrong, Meding 2022 s.2 (Geirhos 2020).
 --
+-- All examples of the split count, whether the two runs trained on them or held them out;
+-- run_accuracy tells each run's accuracies apart, outcome its answers.
 -- NULL: kappa where chance alone explains full consistency (both runs always right, or both always
 -- wrong).
 

@@ -3,6 +3,8 @@
 -- before run_b.
 -- Source: error consistency without trivial and impossible images, Meding 2022 s.3.3.
 --
+-- All examples of the split count, whether the two runs trained on them or held them out, as in
+-- error_consistency.
 -- NULL: shares where no example is in between; kappa, besides, where chance alone explains full
 -- consistency. With few runs kappa is biased below 0, for that all agree is ruled out: the runs of
 -- an ensemble of two never agree about an example that is in between.

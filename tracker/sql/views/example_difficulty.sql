@@ -9,7 +9,8 @@
 -- confidence, variability and aum where no run has summarised these signals, consistency where no
 -- run held the example out (those of train, unless with --split), ensemble_agreement where `tracker
 -- analyze` has not computed it from the runs that there are now, depths and type where no such run
--- was probed, and as learning_order says.
+-- was probed, what is of the runs that trained on the example, or of those that held it out, where
+-- there are no such runs, and as learning_order says. Columns that do not say which are over all runs.
 --
 -- A score of a block is one row of `part`, as slices or as numbers, one an example. A further one
 -- takes a branch there and a line in each list of columns. The rows of a block are laid on top of
@@ -67,7 +68,21 @@ SELECT
             0
         )
     ) AS difficulty_type,
-    expanded.block
+    expanded.block,
+    expanded.held_out AS runs_held_out,
+    -- As in accessibility.
+    CASE
+        WHEN expanded.divided THEN expanded.accessibility_trained_on
+        WHEN expanded.split = 'train' THEN expanded.accessibility
+    END AS accessibility_trained_on,
+    CASE
+        WHEN expanded.divided THEN expanded.accessibility_held_out
+        WHEN expanded.split <> 'train' THEN expanded.accessibility
+    END AS accessibility_held_out,
+    dichotomous_difficulty(
+        expanded.learned_runs - expanded.held_out_correct, expanded.runs - expanded.held_out
+    ) AS difficulty_trained_on,
+    dichotomous_difficulty(expanded.held_out_correct, expanded.held_out) AS difficulty_held_out
 FROM (
     SELECT
         number.*,
@@ -84,6 +99,7 @@ FROM (
             block.first_position,
             score.runs,
             score.voters,
+            score.accessibility_held_out IS NOT NULL AS divided,
             generate_series(0, block.size - 1) AS slot,
             unnest(unslice(block.label)) AS label,
             unnest(score.accessibility) AS accessibility,
@@ -107,7 +123,9 @@ FROM (
             unnest(unslice(score.trained_runs)) AS trained_runs,
             unnest(unslice(score.trained_depth)) AS trained_depth,
             unnest(unslice(score.held_runs)) AS held_runs,
-            unnest(unslice(score.held_depth)) AS held_depth
+            unnest(unslice(score.held_depth)) AS held_depth,
+            unnest(score.accessibility_trained_on) AS accessibility_trained_on,
+            unnest(score.accessibility_held_out) AS accessibility_held_out
         FROM (
             SELECT
                 part.ensemble,
@@ -141,7 +159,11 @@ FROM (
                 max(part.slices) FILTER (WHERE part.score = 'trained_runs') AS trained_runs,
                 max(part.slices) FILTER (WHERE part.score = 'trained_depth') AS trained_depth,
                 max(part.slices) FILTER (WHERE part.score = 'held_runs') AS held_runs,
-                max(part.slices) FILTER (WHERE part.score = 'held_depth') AS held_depth
+                max(part.slices) FILTER (WHERE part.score = 'held_depth') AS held_depth,
+                max(part.numbers) FILTER (WHERE part.score = 'accessibility_trained_on')
+                    AS accessibility_trained_on,
+                max(part.numbers) FILTER (WHERE part.score = 'accessibility_held_out')
+                    AS accessibility_held_out
             FROM (
                 SELECT
                     learned_block.ensemble,
@@ -174,10 +196,20 @@ FROM (
                     accessibility_block.block,
                     accessibility_block.split,
                     NULL::INTEGER AS runs,
-                    'accessibility' AS score,
+                    told.score,
                     NULL::BIT VARYING[] AS slices,
-                    accessibility_block.accessibility AS numbers
+                    told.numbers
                 FROM accessibility_block
+                CROSS JOIN
+                    LATERAL (
+                        VALUES
+                        ('accessibility', accessibility_block.accessibility),
+                        (
+                            'accessibility_trained_on',
+                            accessibility_block.accessibility_trained_on
+                        ),
+                        ('accessibility_held_out', accessibility_block.accessibility_held_out)
+                    ) AS told (score, numbers)
                 UNION ALL
                 SELECT
                     signal_mean_block.ensemble,
@@ -373,3 +405,13 @@ COMMENT ON COLUMN example_difficulty.position IS '0-based place of the example i
 COMMENT ON COLUMN example_difficulty.label IS 'Index of the labelled class.';
 COMMENT ON COLUMN example_difficulty.block IS
 'Block that the example is stored in: see the table block, and the function example_block.';
+COMMENT ON COLUMN example_difficulty.runs_held_out IS
+'Counted runs with a recorded evaluation that held the example out.';
+COMMENT ON COLUMN example_difficulty.accessibility_trained_on IS
+'The same as accessibility, of the runs that trained on the example.';
+COMMENT ON COLUMN example_difficulty.accessibility_held_out IS
+'The same as accessibility, of the runs that held it out.';
+COMMENT ON COLUMN example_difficulty.difficulty_trained_on IS
+'The same as difficulty, by the runs that trained on the example.';
+COMMENT ON COLUMN example_difficulty.difficulty_held_out IS
+'The same as difficulty, by the runs that held it out.';

@@ -4,6 +4,8 @@
 -- 2019 app. E), here over all recorded evaluations of all runs. At one evaluation: the function
 -- induced_class_at; in the end: the view consensus.
 --
+-- All runs count, whether they trained on an example or held it out; consistency has the consensus
+-- class of those that held it out.
 -- Never NULL. Ties as in consensus: to the label if it is among the tied, else to the lowest index.
 
 CREATE VIEW induced_class AS

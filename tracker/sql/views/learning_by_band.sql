@@ -10,6 +10,8 @@
 -- order statistics (median_interval_rank) and supposes nothing of the distribution, but that pairs
 -- are independent: those of one example are not quite, which makes it narrow.
 -- Equal accessibility is told apart by position. Fewer than 20 examples make fewer bands.
+-- All runs count, whether they trained on an example or held it out. learning_by_held_out tells
+-- them apart, example by example.
 -- NULL: median_learned and the bounds where they fall among those not learned; both bounds where
 -- there are fewer than 6 pairs.
 

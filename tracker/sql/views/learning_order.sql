@@ -5,8 +5,12 @@
 --
 -- Evaluations are counted by their ordinal e (the papers' epochs where a run is evaluated every
 -- epoch); `ensemble_evaluation` gives the step and epoch of each.
--- NULL: mean_learned where no run has learned the example (it is wrong at the last evaluation of
--- each), median_learned where not more than half have, first_correct where no run was ever right.
+-- All columns are over all runs but two: accessibility_trained_on is over the runs that trained on
+-- the example, accessibility_held_out over those that held it out (--split 90:10, --split parts:K,
+-- and every split other than train). What else is to be told of either: learning_by_held_out.
+-- NULL: those two where there are no such runs, mean_learned where no run has learned the example
+-- (it is wrong at the last evaluation of each), median_learned where not more than half have,
+-- first_correct where no run was ever right.
 -- While an ensemble trains, a run counts with what it has recorded so far.
 
 CREATE VIEW learning_order AS
@@ -35,7 +39,21 @@ SELECT
     expanded.last_mistake::DOUBLE PRECISION / expanded.runs AS last_mistake,
     expanded.forgotten::DOUBLE PRECISION / expanded.runs AS forgetting_events,
     (expanded.runs - expanded.met_runs)::DOUBLE PRECISION / expanded.runs AS never_learned_share,
-    expanded.block
+    expanded.block,
+    -- As in accessibility.
+    CASE
+        WHEN expanded.divided THEN expanded.runs_held_out
+        WHEN expanded.split = 'train' THEN 0
+        ELSE expanded.runs
+    END AS runs_held_out,
+    CASE
+        WHEN expanded.divided THEN expanded.accessibility_trained_on
+        WHEN expanded.split = 'train' THEN expanded.accessibility
+    END AS accessibility_trained_on,
+    CASE
+        WHEN expanded.divided THEN expanded.accessibility_held_out
+        WHEN expanded.split <> 'train' THEN expanded.accessibility
+    END AS accessibility_held_out
 FROM (
     SELECT
         learned_block.ensemble,
@@ -56,14 +74,22 @@ FROM (
         unnest(unslice(learned_block.first_correct)) AS first_correct,
         unnest(unslice(learned_block.last_mistake)) AS last_mistake,
         unnest(unslice(learned_block.forgotten)) AS forgotten,
-        unnest(unslice(block.label)) AS label
+        unnest(unslice(block.label)) AS label,
+        easy.divided,
+        -- Columns that have no numbers give NULL.
+        unnest(unslice(share.runs_held_out)) AS runs_held_out,
+        unnest(easy.accessibility_trained_on) AS accessibility_trained_on,
+        unnest(easy.accessibility_held_out) AS accessibility_held_out
     FROM learned_block
     -- Asked for block by block: a join would be free to make all of it for each block.
     CROSS JOIN
         LATERAL (
             SELECT
                 accessibility_block.evaluations,
-                accessibility_block.accessibility
+                accessibility_block.accessibility,
+                accessibility_block.divided,
+                accessibility_block.accessibility_trained_on,
+                accessibility_block.accessibility_held_out
             FROM accessibility_block
             WHERE
                 accessibility_block.ensemble = learned_block.ensemble
@@ -71,6 +97,16 @@ FROM (
                 AND accessibility_block.block = learned_block.block
                 AND accessibility_block.split = learned_block.split
         ) AS easy
+    CROSS JOIN
+        LATERAL (
+            SELECT held_out_block.runs_held_out
+            FROM held_out_block
+            WHERE
+                held_out_block.ensemble = learned_block.ensemble
+                AND held_out_block.ensemble_id = learned_block.ensemble_id
+                AND held_out_block.block = learned_block.block
+                AND held_out_block.split = learned_block.split
+        ) AS share
     INNER JOIN block
         ON learned_block.dataset_id = block.dataset_id AND learned_block.block = block.block
 ) AS expanded;
@@ -105,3 +141,8 @@ COMMENT ON COLUMN learning_order.position IS '0-based place of the example in it
 COMMENT ON COLUMN learning_order.label IS 'Index of the labelled class.';
 COMMENT ON COLUMN learning_order.block IS
 'Block that the example is stored in: see the table block, and the function example_block.';
+COMMENT ON COLUMN learning_order.runs_held_out IS 'Those runs that held the example out.';
+COMMENT ON COLUMN learning_order.accessibility_trained_on IS
+'The same as accessibility, of the runs that trained on the example.';
+COMMENT ON COLUMN learning_order.accessibility_held_out IS
+'The same as accessibility, of the runs that held it out.';

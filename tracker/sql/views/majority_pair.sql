@@ -6,6 +6,8 @@
 -- both_or_only is this at matched evaluations. Others are asked for as in Fig. 8a beyond the dashed
 -- line, where "subsequent epochs of ResNet-50 are compared to the final epoch of AlexNet", or with
 -- another tolerance: WHERE accuracies_match(accuracy_a, accuracy_b, 0.02).
+-- All runs vote, whether they trained on an example or held it out; tp_agreement tells them apart
+-- in each ensemble.
 -- Never NULL; ensembles without predicted classes have no rows. Each pair of ensembles stands in
 -- both orders; ensembles of different datasets have no rows: see matched_evaluations.
 

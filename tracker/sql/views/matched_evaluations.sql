@@ -4,6 +4,8 @@
 -- Source: Hacohen 2020 s.4.1: each architecture learns at its own pace, so that collections are
 -- compared "in matching epochs with equivalent accuracy", not in the same epochs.
 --
+-- Matched is the accuracy on all examples of the split, whether runs trained on them or held them
+-- out; ensemble_accuracy has both accuracies.
 -- Never NULL. Each pair of ensembles stands in both orders, so that WHERE ensemble_a = '...' AND
 -- ensemble_b = '...' answers whichever comes first. Ensembles of different datasets have no rows,
 -- even where the pictures are the same (a subset is a dataset of its own): their examples are not

@@ -3,6 +3,8 @@
 -- Source: Pearson's r of accessibility, with p-value, Hacohen 2020 s.4.1 (r = 0.87 for ResNet-50
 -- and AlexNet); Spearman's r is that of the ranks, equal values sharing the mean of their ranks.
 --
+-- It compares accessibility over all runs, whether they trained on an example or held it out; the
+-- view accessibility has both apart.
 -- NULL: the correlations where an ensemble finds all examples equally accessible; the p-values
 -- there and for fewer than 3 examples. p-values below 1e-280 are 0. Each pair stands in both
 -- orders; ensembles of different datasets have no rows: see matched_evaluations.

@@ -4,6 +4,7 @@
 -- Source: the counts behind error consistency, Meding 2022 s.2.
 --
 -- A building block.
+-- All examples of the split count, whether the two runs trained on them or held them out.
 
 CREATE VIEW run_pair AS
 SELECT

@@ -11,6 +11,8 @@
 -- before they learn an exception by heart. An ensemble that has learned all by heart suspects
 -- nothing: order the view aum by aum instead, whose lowest are its exceptions. No rows where
 -- predicted classes are not known.
+-- All runs count, whether they trained on the example or held it out; consistency and
+-- learning_by_held_out tell what those say that held it out.
 -- NULL: confidence and aum where no run has summarised them, or where they are not numbers.
 
 CREATE VIEW suspected_label_errors AS

@@ -2,7 +2,10 @@
 -- Grain: one row per (ensemble, example, evaluation) that at least one counted run has recorded.
 -- Source: TPa^e(x), Hacohen 2020 s.2 (the "consistency score" of Hacohen 2019).
 --
--- Never NULL: an evaluation without runs has no row.
+-- tp_agreement is over all runs; beside it, over those that trained on the example and over those
+-- that held it out (--split 90:10, --split parts:K, and every split other than train).
+-- NULL: tp_agreement_trained_on and tp_agreement_held_out where there are no such runs. An
+-- evaluation without runs has no row.
 
 CREATE VIEW tp_agreement AS
 SELECT
@@ -16,26 +19,50 @@ SELECT
     expanded.runs,
     expanded.correct AS runs_correct,
     expanded.correct::DOUBLE PRECISION / expanded.runs AS tp_agreement,
-    expanded.block
+    expanded.block,
+    expanded.runs_held_out,
+    expanded.correct_held_out AS runs_correct_held_out,
+    (expanded.correct - expanded.correct_held_out)::DOUBLE PRECISION
+    / nullif(expanded.runs - expanded.runs_held_out, 0) AS tp_agreement_trained_on,
+    expanded.correct_held_out::DOUBLE PRECISION / nullif(expanded.runs_held_out, 0)
+        AS tp_agreement_held_out
 FROM (
-    -- Rows are made from the block and named by its first example: joining `example` here would
-    -- let the planner expand a block once for each of its examples. Functions in the list of
-    -- columns, not a lateral join, because their cost then counts when it chooses to share the
-    -- work among processes.
     SELECT
-        tp_block.ensemble,
-        tp_block.ensemble_id,
-        tp_block.split,
-        tp_block.block,
-        block.first_example,
-        block.first_position,
-        tp_block.evaluation,
-        tp_block.runs,
-        generate_series(0, block.size - 1) AS slot,
-        unnest(unslice(tp_block.correct)) AS correct,
-        unnest(unslice(block.label)) AS label
-    FROM tp_block
-    INNER JOIN block ON tp_block.dataset_id = block.dataset_id AND tp_block.block = block.block
+        number.*,
+        CASE
+            WHEN number.held_out IS NOT NULL THEN number.held_out >> number.planes
+            WHEN number.split = 'train' THEN 0
+            ELSE number.runs
+        END AS runs_held_out,
+        CASE
+            WHEN number.held_out IS NOT NULL
+                THEN number.held_out & ((1 << number.planes) - 1)
+            WHEN number.split = 'train' THEN 0
+            ELSE number.correct
+        END AS correct_held_out
+    FROM (
+        -- Rows are made from the block and named by its first example: joining `example` here would
+        -- let the planner expand a block once for each of its examples. Functions in the list of
+        -- columns, not a lateral join, because their cost then counts when it chooses to share the
+        -- work among processes.
+        SELECT
+            tp_block.ensemble,
+            tp_block.ensemble_id,
+            tp_block.split,
+            tp_block.block,
+            block.first_example,
+            block.first_position,
+            tp_block.evaluation,
+            tp_block.runs,
+            generate_series(0, block.size - 1) AS slot,
+            unnest(unslice(tp_block.correct)) AS correct,
+            unnest(unslice(block.label)) AS label,
+            -- Two numbers in one, which costs less than two; none where no run has a bitmap.
+            cardinality(tp_block.correct_held_out) AS planes,
+            unnest(unslice(tp_block.correct_held_out || tp_block.runs_held_out)) AS held_out
+        FROM tp_block
+        INNER JOIN block ON tp_block.dataset_id = block.dataset_id AND tp_block.block = block.block
+    ) AS number
 ) AS expanded;
 
 COMMENT ON VIEW tp_agreement IS
@@ -54,3 +81,9 @@ COMMENT ON COLUMN tp_agreement.evaluation IS
 'Ordinal of the evaluation; 0 is the untrained network.';
 COMMENT ON COLUMN tp_agreement.block IS
 'Block that the example is stored in: see the table block, and the function example_block.';
+COMMENT ON COLUMN tp_agreement.runs_held_out IS 'Those runs that held the example out.';
+COMMENT ON COLUMN tp_agreement.runs_correct_held_out IS 'Those of them that are right.';
+COMMENT ON COLUMN tp_agreement.tp_agreement_trained_on IS
+'Share that are right of the runs that trained on the example.';
+COMMENT ON COLUMN tp_agreement.tp_agreement_held_out IS
+'Share that are right of the runs that held it out.';

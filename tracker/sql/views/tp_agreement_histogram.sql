@@ -4,6 +4,8 @@
 -- with the same accuracies that are right independently of each other: Poisson-binomial, computed
 -- exactly. Where runs hold out some of the split train, their accuracies are those on all of it.
 --
+-- All runs count, whether they trained on an example or held it out: histogram and null model need
+-- the same runs for all examples. tp_agreement tells them apart.
 -- Never NULL; values that no example has stand with 0 examples.
 
 CREATE VIEW tp_agreement_histogram AS
