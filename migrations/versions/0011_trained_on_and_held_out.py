@@ -34,6 +34,7 @@ SCRIPTS = (
     "views/convergence",
     "views/signal_by_held_out",
     "views/el2n_by_held_out",
+    "views/difficulty_part",
     "views/example_difficulty",
 )
 VIEWS = (
@@ -59,6 +60,7 @@ VIEWS = (
     "order_correlation",
     "signal_by_held_out",
     "el2n_by_held_out",
+    "difficulty_part",
     "example_difficulty",
     "suspected_label_errors",
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,15 @@ from tests.support.reference import (
     learning_order,
     present,
 )
-from tests.support.reference_blocks import blocks, split_at
-from tests.support.reference_depth import difficulty_type, prediction_depth
+from tests.support.reference_blocks import accessibility_block, blocks, learned_block, split_at
+from tests.support.reference_depth import (
+    difficulty_type,
+    prediction_depth,
+    prediction_depth_block,
+)
 from tests.support.reference_difficulty import (
     consensus,
+    consensus_block,
     consistency,
     difficulty,
     final,
@@ -221,6 +227,79 @@ def ensemble_agreement(recorded: Recorded) -> list[Row]:
                 "stale": False,
             }
             for position, example in enumerate(indices)
+        ]
+    return rows
+
+
+PARTS = {
+    "accessibility": ("accessibility", "accessibility_trained_on", "accessibility_held_out"),
+    "learned": (
+        *("learned_runs", "met_runs", "learned", "lower_median", "upper_median"),
+        *("first_correct", "last_mistake", "forgotten"),
+    ),
+    "consensus": ("consensus_class", "votes", "prediction_entropy"),
+}
+"""Scores of a block by the view that tells them."""
+
+DEPTHS = {
+    "trained_runs": "runs_trained_on",
+    "trained_depth": "depth_trained_on",
+    "held_runs": "runs_held_out",
+    "held_depth": "depth_held_out",
+}
+"""Of prediction depths, and the columns of prediction_depth_block that they are."""
+
+NUMBERS = {
+    *PARTS["accessibility"],
+    *("prediction_entropy", "confidence", "variability", "aum", "ensemble_agreement"),
+}
+"""Scores that are no counts."""
+
+
+def difficulty_part(recorded: Recorded) -> list[Row]:
+    told: dict[int, dict[str, Any]] = {}
+    runs: dict[tuple[int, str], int] = {}
+    for row in accessibility_block(recorded):
+        told[row["block"]] = {name: row[name] for name in PARTS["accessibility"]}
+    for kind, rows in (
+        ("learned", learned_block(recorded)),
+        ("consensus", consensus_block(recorded)),
+    ):
+        for row in rows:
+            told[row["block"]] |= {name: row[name] for name in PARTS[kind]}
+            runs |= {(row["block"], name): row["runs"] for name in PARTS[kind]}
+    for row in signal_mean_block(recorded):
+        if row["signal"] == "confidence":
+            told[row["block"]] |= {"confidence": row["mean"], "variability": row["deviation"]}
+        elif row["signal"] == "margin":
+            told[row["block"]]["aum"] = row["mean"]
+    for row in prediction_depth_block(recorded):
+        told[row["block"]] |= {name: row[column] for name, column in DEPTHS.items()}
+    agreeing = {row["example_id"]: row for row in ensemble_agreement(recorded)}
+    held_out = {row["example_id"]: row for row in consistency(recorded)}
+    rows = []
+    for block, indices in blocks(recorded) if told else ():
+        unseen = [held_out[x] for x in indices]
+        told[block] |= {
+            "held_out": [row["runs_held_out"] for row in unseen],
+            "held_out_correct": [
+                round((row["consistency"] or 0) * row["runs_held_out"]) for row in unseen
+            ],
+        }
+        if agreeing:
+            told[block]["ensemble_agreement"] = [agreeing[x]["ensemble_agreement"] for x in indices]
+        rows += [
+            names(recorded)
+            | {
+                "dataset_id": recorded.dataset_id,
+                "block": block,
+                "split": split_at(recorded, indices),
+                "runs": runs.get((block, score)),
+                "score": score,
+                "slices": None if score in NUMBERS else values,
+                "numbers": values if score in NUMBERS else None,
+            }
+            for score, values in told[block].items()
         ]
     return rows
 

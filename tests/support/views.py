@@ -251,6 +251,9 @@ VIEWS = {
     "depth_learned": View(
         ("ensemble_id", "split", "held_out", "depth"), reference_depth.depth_learned
     ),
+    "difficulty_part": View(
+        ("ensemble_id", "block", "score"), reference_scores.difficulty_part, slices=("slices",)
+    ),
     "example_difficulty": View(("ensemble_id", "example_id"), reference_scores.example_difficulty),
     "suspected_label_errors": View(
         ("ensemble_id", "example_id"), reference_scores.suspected_label_errors

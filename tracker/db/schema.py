@@ -142,6 +142,7 @@ VIEWS = (
     "difficulty_type_summary",
     "depth_accuracy",
     "depth_learned",
+    "difficulty_part",
     "example_difficulty",
     "suspected_label_errors",
 )

@@ -7,10 +7,10 @@
 --
 -- The percentile is that of all (run, example) pairs of the ensemble, of all splits. While an
 -- ensemble trains, a run's latest prediction stands for its final one. mean_converged and rescaled
--- are over all runs; beside them, over those that trained on the example and over those that held it
--- out (--split 90:10, --split parts:K, and every split other than train).
--- NULL: rescaled where that percentile is 0 (nearly nothing ever changes), mean_converged_trained_on
--- and mean_converged_held_out where there are no such runs.
+-- are over all runs; beside them, over those that trained on the example and over those that held
+-- it out (--split 90:10, --split parts:K, and every split other than train).
+-- NULL: rescaled where that percentile is 0 (nearly nothing ever changes),
+-- mean_converged_trained_on and mean_converged_held_out where there are no such runs.
 
 CREATE VIEW convergence AS
 SELECT

@@ -1,6 +1,6 @@
 -- el2n_by_held_out: EL2N of the runs that trained on each example, and of the others
--- Grain: one row per (ensemble, example, evaluation, held out or not) for which a run that trained on
--- the example (held_out false) or held it out (true) has recorded el2n.
+-- Grain: one row per (ensemble, example, evaluation, held out or not) for which a run that trained
+-- on the example (held_out false) or held it out (true) has recorded el2n.
 -- Source: as el2n; apart as Baldock 2021 s.4 takes prediction depths apart.
 --
 -- Examples of splits other than train are held out by all runs; those of train by the runs that did
@@ -44,7 +44,7 @@ FROM (
             run_side.split,
             run_side.held_out,
             signal_block.evaluation,
-            bitslice_sum(coalesce(run_side.members, ~(whole.label[1] # whole.label[1]))) AS runs,
+            bitslice_sum(coalesce(run_side.members, whole.label[1] | ~whole.label[1])) AS runs,
             rows_mean_of(
                 array_agg(signal_block.value ORDER BY run_side.run_id),
                 array_agg(run_side.members ORDER BY run_side.run_id)

@@ -7,15 +7,17 @@
 -- each run's last recorded evaluation.
 -- NULL where a score does not exist: consensus and entropy where predicted classes are not known,
 -- confidence, variability and aum where no run has summarised these signals, consistency where no
--- run held the example out (those of train, unless with --split), ensemble_agreement where `tracker
--- analyze` has not computed it from the runs that there are now, depths and type where no such run
--- was probed, what is of the runs that trained on the example, or of those that held it out, where
--- there are no such runs, and as learning_order says. Columns that do not say which are over all runs.
+-- run held the example out (those of train, unless with --split), ensemble_agreement where
+-- `tracker analyze` has not computed it from the runs that there are now, depths and type where no
+-- such run was probed, what is of the runs that trained on the example, or of those that held it
+-- out, where there are no such runs, and as learning_order says. Columns that do not say which are
+-- over all runs.
 --
--- A score of a block is one row of `part`, as slices or as numbers, one an example. A further one
--- takes a branch there and a line in each list of columns. The rows of a block are laid on top of
--- each other and grouped, not joined: the planner, which cannot know how many rows a block makes,
--- might make one side again for each row of the other. Expanding comes last, once for all scores.
+-- A score of a block is one row of difficulty_part, as slices or as numbers, one an example. A
+-- further one takes a branch there and a line in each list of columns. The rows of a block are
+-- laid on top of each other and grouped, not joined: the planner, which cannot know how many rows
+-- a block makes, might make one side again for each row of the other. Expanding comes last, once
+-- for all scores.
 
 CREATE VIEW example_difficulty AS
 SELECT
@@ -164,187 +166,7 @@ FROM (
                     AS accessibility_trained_on,
                 max(part.numbers) FILTER (WHERE part.score = 'accessibility_held_out')
                     AS accessibility_held_out
-            FROM (
-                SELECT
-                    learned_block.ensemble,
-                    learned_block.ensemble_id,
-                    learned_block.dataset_id,
-                    learned_block.block,
-                    learned_block.split,
-                    learned_block.runs,
-                    told.score,
-                    told.slices,
-                    NULL::DOUBLE PRECISION[] AS numbers
-                FROM learned_block
-                CROSS JOIN
-                    LATERAL (
-                        VALUES
-                        ('learned_runs', learned_block.learned_runs),
-                        ('met_runs', learned_block.met_runs),
-                        ('learned', learned_block.learned),
-                        ('lower_median', learned_block.lower_median),
-                        ('upper_median', learned_block.upper_median),
-                        ('first_correct', learned_block.first_correct),
-                        ('last_mistake', learned_block.last_mistake),
-                        ('forgotten', learned_block.forgotten)
-                    ) AS told (score, slices)
-                UNION ALL
-                SELECT
-                    accessibility_block.ensemble,
-                    accessibility_block.ensemble_id,
-                    accessibility_block.dataset_id,
-                    accessibility_block.block,
-                    accessibility_block.split,
-                    NULL::INTEGER AS runs,
-                    told.score,
-                    NULL::BIT VARYING[] AS slices,
-                    told.numbers
-                FROM accessibility_block
-                CROSS JOIN
-                    LATERAL (
-                        VALUES
-                        ('accessibility', accessibility_block.accessibility),
-                        (
-                            'accessibility_trained_on',
-                            accessibility_block.accessibility_trained_on
-                        ),
-                        ('accessibility_held_out', accessibility_block.accessibility_held_out)
-                    ) AS told (score, numbers)
-                UNION ALL
-                SELECT
-                    signal_mean_block.ensemble,
-                    signal_mean_block.ensemble_id,
-                    signal_mean_block.dataset_id,
-                    signal_mean_block.block,
-                    signal_mean_block.split,
-                    NULL::INTEGER AS runs,
-                    'confidence' AS score,
-                    NULL::BIT VARYING[] AS slices,
-                    signal_mean_block.mean AS numbers
-                FROM signal_mean_block
-                WHERE signal_mean_block.signal = 'confidence'
-                UNION ALL
-                SELECT
-                    signal_mean_block.ensemble,
-                    signal_mean_block.ensemble_id,
-                    signal_mean_block.dataset_id,
-                    signal_mean_block.block,
-                    signal_mean_block.split,
-                    NULL::INTEGER AS runs,
-                    'variability' AS score,
-                    NULL::BIT VARYING[] AS slices,
-                    signal_mean_block.deviation AS numbers
-                FROM signal_mean_block
-                WHERE signal_mean_block.signal = 'confidence'
-                UNION ALL
-                SELECT
-                    signal_mean_block.ensemble,
-                    signal_mean_block.ensemble_id,
-                    signal_mean_block.dataset_id,
-                    signal_mean_block.block,
-                    signal_mean_block.split,
-                    NULL::INTEGER AS runs,
-                    'aum' AS score,
-                    NULL::BIT VARYING[] AS slices,
-                    signal_mean_block.mean AS numbers
-                FROM signal_mean_block
-                WHERE signal_mean_block.signal = 'margin'
-                UNION ALL
-                SELECT
-                    held.ensemble,
-                    held.ensemble_id,
-                    held.dataset_id,
-                    held.block,
-                    held.split,
-                    NULL::INTEGER AS runs,
-                    told.score,
-                    told.slices,
-                    NULL::DOUBLE PRECISION[] AS numbers
-                FROM (
-                    SELECT
-                        final_block.ensemble,
-                        final_block.ensemble_id,
-                        final_block.dataset_id,
-                        final_block.block,
-                        final_block.split,
-                        bitslice_sum(final_block.held_out) AS runs,
-                        bitslice_sum(final_block.correct & final_block.held_out) AS correct
-                    FROM final_block
-                    GROUP BY
-                        final_block.ensemble,
-                        final_block.ensemble_id,
-                        final_block.dataset_id,
-                        final_block.block,
-                        final_block.split
-                ) AS held
-                CROSS JOIN
-                    LATERAL (
-                        VALUES
-                        ('held_out', held.runs),
-                        ('held_out_correct', held.correct)
-                    ) AS told (score, slices)
-                UNION ALL
-                SELECT
-                    consensus_block.ensemble,
-                    consensus_block.ensemble_id,
-                    consensus_block.dataset_id,
-                    consensus_block.block,
-                    consensus_block.split,
-                    consensus_block.runs,
-                    told.score,
-                    told.slices,
-                    told.numbers
-                FROM consensus_block
-                CROSS JOIN
-                    LATERAL (
-                        VALUES
-                        ('consensus_class', consensus_block.consensus_class, NULL),
-                        ('votes', consensus_block.votes, NULL),
-                        ('prediction_entropy', NULL, consensus_block.prediction_entropy)
-                    ) AS told (score, slices, numbers)
-                UNION ALL
-                SELECT
-                    output_version.ensemble,
-                    output_version.ensemble_id,
-                    output_version.dataset_id,
-                    score_block.block,
-                    scored.split,
-                    NULL::INTEGER AS runs,
-                    'ensemble_agreement' AS score,
-                    NULL::BIT VARYING[] AS slices,
-                    score_block.value::DOUBLE PRECISION[] AS numbers
-                FROM output_version
-                INNER JOIN score_block
-                    ON
-                        output_version.ensemble_id = score_block.ensemble_id
-                        -- Not a stale one.
-                        AND output_version.version = score_block.version
-                INNER JOIN block AS scored
-                    ON
-                        output_version.dataset_id = scored.dataset_id
-                        AND score_block.block = scored.block
-                WHERE score_block.score = 'ensemble-agreement'
-                UNION ALL
-                SELECT
-                    prediction_depth_block.ensemble,
-                    prediction_depth_block.ensemble_id,
-                    prediction_depth_block.dataset_id,
-                    prediction_depth_block.block,
-                    prediction_depth_block.split,
-                    NULL::INTEGER AS runs,
-                    told.score,
-                    told.slices,
-                    NULL::DOUBLE PRECISION[] AS numbers
-                FROM prediction_depth_block
-                CROSS JOIN
-                    LATERAL (
-                        VALUES
-                        ('trained_runs', prediction_depth_block.runs_trained_on),
-                        ('trained_depth', prediction_depth_block.depth_trained_on),
-                        ('held_runs', prediction_depth_block.runs_held_out),
-                        ('held_depth', prediction_depth_block.depth_held_out)
-                    ) AS told (score, slices)
-            ) AS part
+            FROM difficulty_part AS part
             GROUP BY part.ensemble, part.ensemble_id, part.dataset_id, part.block, part.split
         ) AS score
         INNER JOIN block ON score.dataset_id = block.dataset_id AND score.block = block.block

@@ -48,9 +48,13 @@ FROM (
         sum(
             CASE
                 WHEN pair.held_out IS NOT NULL
-                    THEN bit_count((pair.previous # pair.correct) & pair.held_out)
+                    THEN
+                        bit_count(pair.previous & ~pair.correct & pair.held_out)
+                        + bit_count(pair.correct & ~pair.previous & pair.held_out)
                 WHEN pair.split = 'train' THEN 0
-                ELSE bit_count(pair.previous # pair.correct)
+                ELSE
+                    bit_count(pair.previous & ~pair.correct)
+                    + bit_count(pair.correct & ~pair.previous)
             END
         ) AS held_out_swaps
     FROM (

@@ -6,8 +6,8 @@
 -- Examples of splits other than train are held out by all runs; those of train by the runs that did
 -- not train on them (--split 90:10, --split parts:K), by none where all train on everything. Of an
 -- example held out, "learned" is to be read as: generalized to from then on. There is no rank, so
--- that a filter on the block reaches the blocks. While an ensemble trains, a run counts with what it
--- has recorded so far.
+-- that a filter on the block reaches the blocks. While an ensemble trains, a run counts with what
+-- it has recorded so far.
 -- NULL: mean_learned where no such run has learned the example (it is wrong at the last evaluation
 -- of each), median_learned where not more than half have, first_correct where none was ever right.
 

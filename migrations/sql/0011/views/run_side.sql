@@ -1,6 +1,6 @@
 -- run_side: which examples of each block a run trained on, and which it held out
--- Grain: one row per (counted run, block, held out or not) of which the run has such examples, or may
--- have.
+-- Grain: one row per (counted run, block, held out or not) of which the run has such examples, or
+-- may have.
 --
 -- A building block: of views with one row for the runs that trained on an example and one for those
 -- that held it out.

@@ -48,7 +48,7 @@ FROM (
             run_side.split,
             run_side.held_out,
             signal_summary.signal,
-            bitslice_sum(coalesce(run_side.members, ~(whole.label[1] # whole.label[1]))) AS runs,
+            bitslice_sum(coalesce(run_side.members, whole.label[1] | ~whole.label[1])) AS runs,
             rows_mean_of(
                 array_agg(signal_summary.mean ORDER BY run_side.run_id),
                 array_agg(run_side.members ORDER BY run_side.run_id)
