@@ -118,7 +118,8 @@ class Database:
         """`factors` [q, W + 1] times `rows` [m, W + 1], of which the last numbers are exact."""
         if not factors.is_cuda:
             return torch.mm(factors, rows.T, out=out)
-        squares, factors, rows = rows[:, -1].contiguous(), factors[:, :-1], rows[:, :-1]
+        squares, factors = rows[:, -1].contiguous(), factors[:, :-1].contiguous()
+        rows = rows[:, :-1]
         if self._precision == "bfloat16":
             halves = factors.bfloat16(), rows.bfloat16().T
             return torch.mm(*halves, out_dtype=torch.float32).add_(squares)
