@@ -282,6 +282,22 @@ def test_a_view_over_all_examples_makes_something_of_every_block(
     assert any(scan.used > own[scan.table] for scan in found)
 
 
+@pytest.mark.parametrize("view", ["agreement", "el2n", "forgetting"])
+@pytest.mark.parametrize("block", ["", "AND block = example_block('asked', 0)"])
+def test_blocks_are_shared_out_to_parallel_workers(
+    connection: Connection, view: str, block: str
+) -> None:
+    """Of whole ensembles and of one block, where starting them costs a tenth: these are small."""
+    with connection.begin_nested():
+        connection.execute(text("SET LOCAL parallel_setup_cost = 100"))
+        query = f"EXPLAIN (FORMAT JSON) SELECT * FROM {view} WHERE ensemble = 'asked' {block}"
+        [plan] = connection.execute(text(query)).scalar_one()
+    found = [way for way in ways(plan["Plan"]) if way[-1].get("Relation Name") in TABLES]
+    assert found
+    for way in found:
+        assert any(part["Node Type"].startswith("Gather") for part in way)
+
+
 @EXAMPLES
 def test_one_example_reads_one_block_of_each_evaluation(
     connection: Connection, example: int
