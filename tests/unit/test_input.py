@@ -28,6 +28,9 @@ BUILT_OF_CONSTANTS = {
     ("tracker/registry.py", "columns"),
     # The server's name for a database of ours.
     ("tracker/embedded/postgres.py", "DATABASE"),
+    # Places in dicts of columns and of operators.
+    ("tracker/exports/blocks.py", "OWNERS[column]"),
+    ("tracker/exports/blocks.py", "OPERATORS[operator]"),
     # A place in a dict of operators; a setting named by number; a type as the catalog spells it.
     ("tracker/exports/query.py", "OPERATORS[condition.operator]"),
     ("tracker/exports/query.py", "setting"),
