@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from tests.support.typed import typed
 from tracker.cli import output
 from tracker.cli.show import thin
 from tracker.reports import LearningScores, TpHistogram, difficulty_groups, recipe_line
@@ -240,3 +241,25 @@ def test_difficulty_groups_are_the_ends_of_the_histogram(
     assert [group.share for group in groups] == pytest.approx(shares)
     assert [group.null_share for group in groups] == pytest.approx(shares[::-1])
     assert sum(group.examples for group in groups) == sum(examples)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("doctor", "--format", "text"),
+        ("query", "learning_order", "--format", "csv"),
+        ("curriculum", "replay", "mine", "--epoch", "0", "--format", "lines"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_json_and_another_format_are_refused(command: tuple[str, ...]) -> None:
+    refusal = f"tracker: --json and --format {command[-1]}: give one of them\n"
+    assert typed([*command, "--json"]) == (2, "", refusal)
+
+
+@pytest.mark.parametrize(
+    ("form", "json", "chosen"),
+    [(None, False, None), ("csv", False, "csv"), (None, True, "json"), ("json", True, "json")],
+)
+def test_the_format_that_is_asked_for(form: str | None, json: bool, chosen: str | None) -> None:
+    assert output.chosen_format(form, json) == chosen

@@ -82,9 +82,9 @@ def replay(
     One index a line, in order, over all processes together. With --seed, the order in which that
     run of an ensemble under a curriculum sees its training examples, of which nothing is recorded.
     """
-    if json and file_format not in (None, "json"):
-        raise UsageError(f"--json and --format {file_format}: give one of them")
-    file_format = "json" if json else file_format or FORMATS[0]
+    file_format = output.chosen_format(file_format, json)
+    if file_format is None:
+        file_format = FORMATS[0]
     if file_format not in FORMATS:
         raise choice_error("format", file_format, FORMATS)
     if file_format == "npy" and out is None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from tracker.cli.output import out, print_json
+from tracker.cli.output import chosen_format, out, print_json
 from tracker.doctor import Finding, examine
 from tracker.errors import choice_error
 from tracker.settings import get_settings
@@ -16,16 +16,17 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     form: Annotated[
-        str, typer.Option("--format", help="text, or json, which is the same as --json.")
-    ] = "text",
+        str | None, typer.Option("--format", help="text, or json, which is the same as --json.")
+    ] = None,
 ) -> None:
     """Check database, broker, runs, checkpoints, disk, GPU and versions; say what to do next.
 
     Starts nothing and changes nothing. The exit code is 1 if something fails.
     """
-    if form not in FORMATS:
+    form = chosen_format(form, json)
+    if form not in (None, *FORMATS):
         raise choice_error("format", form, FORMATS)
-    json = json or form == "json"
+    json = form == "json"
     findings = []
     for finding in examine(get_settings()):
         findings.append(finding)

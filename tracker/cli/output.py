@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tracker.errors import UsageError
 from tracker.logs import all_json
 
 logger = logging.getLogger(__name__)
@@ -108,6 +109,19 @@ def print_json(value: object) -> None:
     """Print `value` (see `plain`) as indented JSON on standard output."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain)
     out.print(text, soft_wrap=True)
+
+
+def chosen_format(form: str | None, json: bool) -> str | None:
+    """What `--format` and `--json` ask for together; None if neither is given.
+
+    Raises
+    ------
+    UsageError
+        If they ask for two things.
+    """
+    if json and form not in (None, "json"):
+        raise UsageError(f"--json and --format {form}: give one of them")
+    return "json" if json else form
 
 
 def cell(value: object) -> str:

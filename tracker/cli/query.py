@@ -78,9 +78,7 @@ def query(
     Without --out, rows go to standard output. Conditions compare with =, !=, <, <=, >, >=, or say
     `is null` and `is not null`.
     """
-    if json and form not in (None, "json"):
-        raise UsageError(f"--json and --format {form}: give one of them")
-    form = _format(out, "json" if json else form)
+    form = _format(out, output.chosen_format(form, json))
     if out is not None:
         check_target(out, force=force)
     asked = Query(
