@@ -123,6 +123,10 @@ def test_who_is_in_the_database_is_not_its_own_neighbour() -> None:
     assert in_order(nearest(rows, rows, 2)) == [[0, 1], [0, 1], [0, 2]]
 
 
+def test_who_does_not_ask_has_no_neighbours() -> None:
+    assert nearest(torch.zeros(0, 4), torch.zeros(9, 4), 3).shape == (0, 3)
+
+
 def test_large_numbers_keep_their_digits() -> None:
     """In float32 the squared norms alone would drown the distances."""
     rows = torch.arange(64.0)[:, None] * 2**-6 + 3000

@@ -168,6 +168,8 @@ class Nearest:
             Index of each query in the database, int64 [q], which is not its neighbour; -1 if it
             is not there.
         """
+        if not len(queries):
+            return
         size = min(QUERY_TILE, -(-len(queries) // len(self._rooms)))
         tiles = range(0, len(queries), size)
         waiting = iter(tiles)
