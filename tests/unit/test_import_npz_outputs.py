@@ -86,8 +86,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         r"outputs\[1, 2\] is no probability a class: .* got the sum 9\.",
     ),
     "a negative one": (
-        {"outputs": OUTPUTS - [0.9, -0.9, 0]},
-        r"outputs\[0, \d\] is no probability",
+        {"outputs": np.full((RUNS, EXAMPLES, CLASSES), [-0.25, 1.25, 0])},
+        r"outputs\[0, 0\] is no probability a class: from 0 on, with the sum 1, got -0\.25$",
     ),
     "infinite": ({"outputs": changed((0, 4, 1), np.inf)}, r"outputs\[0, 4\] is no probability"),
     "beyond single precision": ({"outputs": changed((0, 4, 1), 1e300)}, r"outputs\[0, 4\] is no"),

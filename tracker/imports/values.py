@@ -90,9 +90,11 @@ def as_outputs(values: NDArray[Any], refusal: Refusal) -> NDArray[np.float32]:
         wrong = far_from_1(outputs)
     if wrong.any():
         (example,) = first(wrong)
-        total = outputs[example].sum(dtype=np.float64)
-        raise refusal((example,), f"is no probability a class: from 0 on, with the sum 1, "
-                                  f"got the sum {total:.6g}")  # fmt: skip
+        least, total = outputs[example].min(), outputs[example].sum(dtype=np.float64)
+        got = f"{least:.6g}" if least < 0 else f"the sum {total:.6g}"
+        raise refusal(
+            (example,), f"is no probability a class: from 0 on, with the sum 1, got {got}"
+        )
     return outputs
 
 
