@@ -24,6 +24,7 @@ from tracker.db.schema import FUNCTIONS, VIEWS, sql_text
 from tracker.deletion import delete_ensemble, give_back_space
 from tracker.ensembles import enqueue_runs
 from tracker.errors import TrackerError, UsageError
+from tracker.exports.query import Query, query_rows
 from tracker.holdout import parse_holdout
 from tracker.recipes import get_architecture
 from tracker.registry import register_dataset
@@ -340,6 +341,16 @@ def test_every_view_answers_the_reader_as_the_owner(
     roled: Roled, told: tuple[str, str], view: str
 ) -> None:
     assert rows_of(roled.reader, view) == rows_of(roled.owner, view)
+
+
+def test_the_reader_asks_for_the_blocks_of_an_example(roled: Roled, told: tuple[str, str]) -> None:
+    """Of tables, which it may read in a schema of its own."""
+    asked = Query("forgetting", ("example_id = 7",), ensemble=told[0])
+    with roled.reader.connect() as connection:
+        answer = query_rows(connection, asked)
+        assert " AND block = " in answer.asked.as_string(None)
+        with answer.stream() as batches:
+            assert sum(batch.num_rows for batch in batches) == 3
 
 
 CALLS = (
