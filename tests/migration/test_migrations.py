@@ -133,6 +133,19 @@ def test_every_constraint_has_a_name_by_the_rule(engine: Engine) -> None:
             assert name.endswith(endings[kind]), name
 
 
+def test_elements_of_measured_numbers_are_not_counted(engine: Engine) -> None:
+    query = """
+        SELECT attrelid::regclass || '.' || attname, coalesce(attstattarget, -1)
+        FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+            AND atttypid = 'real[]'::regtype
+    """
+    with engine.connect() as connection:
+        targets = {row[0]: row[1] for row in connection.execute(text(query))}
+    assert "signal_block.value" in targets
+    assert set(targets.values()) == {0}, targets
+
+
 def test_every_table_has_a_comment(engine: Engine) -> None:
     for name, kind, *_, comment in catalog(engine)["relations"]:
         if kind == "r":

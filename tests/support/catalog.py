@@ -13,7 +13,8 @@ QUERIES = {
     """,
     "columns": f"""
         SELECT relname, attname, attnum, format_type(atttypid, atttypmod), attnotnull,
-            attidentity, attgenerated, attstorage, attcollation::regcollation::text,
+            attidentity, attgenerated, attstorage,
+            coalesce(attstattarget, -1), attcollation::regcollation::text,
             pg_get_expr(adbin, adrelid), col_description(attrelid, attnum)
         FROM pg_attribute
         JOIN pg_class ON pg_class.oid = attrelid

@@ -15,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tracker.db.models.base import NOW, SIGNAL_NAMES, TIMESTAMPTZ, VARBIT, Base, uncompressed
+from tracker.db.models.base import NOW, SIGNAL_NAMES, TIMESTAMPTZ, VARBIT, Base, raw_numbers
 
 
 class Evaluation(Base):
@@ -160,7 +160,7 @@ class ScoreBlock(Base):
     value: Mapped[list[float]] = mapped_column(ARRAY(REAL), comment="One number an example.")
 
 
-uncompressed(SignalBlock, "value")
-uncompressed(SignalSummary, "mean", "deviation")
-uncompressed(OutputBlock, "value")
-uncompressed(ScoreBlock, "value")
+raw_numbers(SignalBlock, "value")
+raw_numbers(SignalSummary, "mean", "deviation")
+raw_numbers(OutputBlock, "value")
+raw_numbers(ScoreBlock, "value")
