@@ -1,6 +1,5 @@
 """Runs the SQL that a migration froze."""
 
-import re
 from collections.abc import Iterable
 from importlib import resources
 
@@ -18,6 +17,7 @@ def run_scripts(revision: str, scripts: Iterable[str], *, replacing: bool = Fals
     for script in scripts:
         text = (folder / f"{script}.sql").read_text("utf-8")
         if replacing:
-            text = re.sub("(?m)^CREATE (VIEW|FUNCTION)", r"CREATE OR REPLACE \1", text)
+            for kind in ("VIEW", "FUNCTION"):
+                text = text.replace(f"\nCREATE {kind}", f"\nCREATE OR REPLACE {kind}")
         # The driver runs the text as it is: SQLAlchemy would read `:name` as a parameter.
         connection.execute(text)
