@@ -36,49 +36,35 @@ SCRIPTS = (
     "views/example_difficulty",
     "views/suspected_label_errors",
 )
-VIEWS = (
-    "example_label",
-    "tp_agreement",
-    "forgetting",
-    "accessibility",
-    "learning_order",
-    "agreement",
-    "consensus",
-    "consistency",
-    "dichotomy",
-    "first_correct_last_mistake",
-    "class_difficulty",
-    "induced_class",
-    "convergence",
-    "run_signal",
-    "data_map",
-    "aum",
-    "el2n",
-    "run_depth",
-    "probe_vote",
-    "ensemble_agreement",
-    "prediction_depth",
-    "difficulty_type",
-    "difficulty_type_summary",
-    "example_difficulty",
-    "suspected_label_errors",
-)
-"""Those, and all that read them, as they depend on each other."""
-
-BEFORE = (
-    ("0004", ("example_label",)),
-    ("0009", ("tp_agreement", "forgetting", "accessibility", "learning_order", "agreement", "consensus", "consistency",)),
-    ("0002", ("dichotomy", "first_correct_last_mistake", "class_difficulty",)),
-    ("0009", ("induced_class",)),
-    ("0002", ("convergence",)),
-    ("0009", ("run_signal", "data_map", "aum", "el2n",)),
-    ("0005", ("run_depth", "probe_vote",)),
-    ("0003", ("ensemble_agreement",)),
-    ("0009", ("prediction_depth",)),
-    ("0005", ("difficulty_type", "difficulty_type_summary",)),
-    ("0009", ("example_difficulty", "suspected_label_errors",)),
-)
-"""The same as they were, and the revisions that froze them."""
+VIEWS = {
+    "example_label": "0004",
+    "tp_agreement": "0009",
+    "forgetting": "0009",
+    "accessibility": "0009",
+    "learning_order": "0009",
+    "agreement": "0009",
+    "consensus": "0009",
+    "consistency": "0009",
+    "dichotomy": "0002",
+    "first_correct_last_mistake": "0002",
+    "class_difficulty": "0002",
+    "induced_class": "0009",
+    "convergence": "0002",
+    "run_signal": "0009",
+    "data_map": "0009",
+    "aum": "0009",
+    "el2n": "0009",
+    "run_depth": "0005",
+    "probe_vote": "0005",
+    "ensemble_agreement": "0003",
+    "prediction_depth": "0009",
+    "difficulty_type": "0005",
+    "difficulty_type_summary": "0005",
+    "example_difficulty": "0009",
+    "suspected_label_errors": "0009",
+}
+"""Those, and all that read them, as they depend on each other; by which revision each was frozen
+as it was."""
 # End of frozen.
 
 
@@ -89,6 +75,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in reversed(VIEWS):
         op.execute(f"DROP VIEW {name}")
-    for frozen_by, names in BEFORE:
-        run_scripts(frozen_by, [f"views/{name}" for name in names])
+    for name, frozen_by in VIEWS.items():
+        run_scripts(frozen_by, [f"views/{name}"])
     op.execute("DROP FUNCTION example_block(TEXT, INTEGER)")
