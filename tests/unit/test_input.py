@@ -23,6 +23,7 @@ BUILT_OF_CONSTANTS = {
     ("tracker/db/models/base.py", "model.__tablename__"),
     ("tracker/db/models/base.py", "settings"),
     ("tracker/db/models/base.py", "column"),
+    ("tracker/db/models/base.py", "setting"),
     ("tracker/deletion.py", "', '.join(tables)"),
     ("tracker/outcomes/copying.py", "table"),
     ("tracker/registry.py", "columns"),
