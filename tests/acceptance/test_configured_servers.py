@@ -23,6 +23,10 @@ def test_a_configured_database_is_only_migrated_when_asked(
         f"at revision none, this tracker needs {HEAD}: run `tracker db upgrade`" in refused.stderr
     )
     assert tracker.run("db", "check").returncode == 1
+    up = tracker.run("up")
+    assert (up.returncode, "revision none" in up.stderr) == (1, True)
+    assert ": started, data in" in up.stdout
+    assert tracker("down") == "stopped Valkey\n"
     assert tracker("db", "upgrade") == f"upgraded from nothing to {HEAD}\n"
     assert tracker("db", "upgrade") == f"already at revision {HEAD}\n"
     assert "in order" in tracker("db", "check")

@@ -28,12 +28,13 @@ def up() -> None:
     started = servers.ensure_running(
         database=settings.database_url is None, broker=settings.broker_url is None
     )
-    get_engine(settings)
     running = [server for server in servers.status() if server.running]
     for server in running:
         verb = "started" if server.name in started else "already running"
         out.print(f"{server.name} {server.version}: {verb}, data in {server.data_folder}")
     note(f"`tracker down` stops {them(running)}.")
+    # Last: what has started runs, also where a database of one's own is not up to date.
+    get_engine(settings)
 
 
 def down() -> None:
