@@ -22,6 +22,7 @@ QUERIES: dict[str, Query] = {
 SECOND_QUERIES: dict[str, Query] = {
     query.name: query for query in (*RECORDED_QUERIES, *PAIR_QUERIES)
 }
+"""What is asked once there is a second ensemble, which records more than outcomes."""
 
 ONE_EXAMPLE = {
     "forgetting": "one example's forgetting by each run",
