@@ -57,7 +57,7 @@ bench-probes: install
 	$(PIP_INSTALL) '.[bench]'
 	$(BIN)/python -m benchmarks.probes $(ARGS)
 
-# Half an hour or more on two cores: it trains real ensembles until they know their wrong labels.
+# An hour or more on two cores: it trains real ensembles until they know their wrong labels.
 bench-depth: install
 	$(BIN)/python -m benchmarks.depth $(ARGS)
 

@@ -61,7 +61,7 @@ PLANS = (
     plan("digits", "mlp", 6, 40, "--examples", "400", *SGD),
     plan("mnist5k", "small-st-vgg", 4, 25, "--examples", "1000", *ADAM),
     plan("mnist5k", "mlp", 3, 40, "--examples", "400", *SGD),
-    plan("mnist5k", "resnet18", 5, 8, "--examples", "300", *RESNET_SGD),
+    plan("mnist5k", "resnet18", 5, 8, "--examples", "1000", *RESNET_SGD),
 )
 
 HEAD = [
