@@ -8,6 +8,7 @@ crosses the connection. Before that, sums weighted by row are compared between t
 from benchmarks.queries.difficulty import DIFFICULTY_QUERIES
 from benchmarks.queries.evaluations import EVALUATION_QUERIES, suited
 from benchmarks.queries.examples import EXAMPLE_QUERIES
+from benchmarks.queries.held_out import HELD_OUT_QUERIES
 from benchmarks.queries.one_example import of_one
 from benchmarks.queries.pairs import PAIR_QUERIES
 from benchmarks.queries.query import Form, Query, parameters
@@ -20,7 +21,7 @@ QUERIES: dict[str, Query] = {
 }
 
 SECOND_QUERIES: dict[str, Query] = {
-    query.name: query for query in (*RECORDED_QUERIES, *PAIR_QUERIES)
+    query.name: query for query in (*RECORDED_QUERIES, *HELD_OUT_QUERIES, *PAIR_QUERIES)
 }
 """What is asked once there is a second ensemble, which records more than outcomes."""
 
