@@ -306,6 +306,38 @@ def test_every_answer_of_a_run_says_whether_it_trained_on_the_example(
     ]
 
 
+TOLD_APART = (
+    *("tp_block", "tp_agreement", "dichotomy", "accessibility_block", "accessibility"),
+    *("learning_order", "learned_held_out_block", "learning_by_held_out", "agreement_by_held_out"),
+    *("class_order", "class_difficulty", "decision_swaps", "convergence", "consistency"),
+    *("signal_by_held_out", "el2n_by_held_out", "example_difficulty", "run_accuracy"),
+)
+
+
+def test_a_run_without_bitmaps_held_nothing_of_train_out(connection: Connection) -> None:
+    """Beside runs that have some: a bitmap without ones would say the same."""
+    told = np.array([[0, 0, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0]], dtype=bool)
+    signal = np.arange(3 * 5 * 3, dtype=np.float32).reshape(3, 5, 3)
+    signals = {"confidence": signal, "margin": signal, "el2n": signal}
+    recorded = record(
+        connection,
+        replace(STORY, held_out=told, signals=signals, recorded=[[1, 2], [1], [1, 2]]),
+    )
+
+    def rows() -> dict[str, set[str]]:
+        return {
+            view: {str(row) for (row,) in ask(connection, f"SELECT told::text FROM {view} told")}
+            for view in TOLD_APART
+        }
+
+    before = rows()
+    assert all(before.values())
+    assert bitmaps(connection) == ["1010", "0110"]
+    query = text("INSERT INTO run_block (run_id, block, held_out) VALUES (:run, 0, '0000')")
+    connection.execute(query, {"run": recorded.run_ids[0]})
+    assert rows() == before
+
+
 # --- writing --------------------------------------------------------------------------------------
 
 
