@@ -2,7 +2,8 @@
 -- Grain: one row per (ensemble, split, evaluation, number of runs that agree), 1 to all runs.
 -- Source: Hacohen 2020 s.3.4 and Fig. 5. The null model is that of runs with the same accuracies
 -- that are right independently of each other, and wrong as any other class, computed exactly: see
--- agreement_null.
+-- agreement_null. On the split train that is not to be expected of runs of one part: see
+-- tp_agreement_histogram.
 --
 -- All runs count, whether they trained on an example or held it out: histogram and null model need
 -- the same runs for all examples. agreement_by_held_out tells them apart.

@@ -1,7 +1,8 @@
 -- dichotomy_summary: how many examples all runs get right, none, or some, beside the null model
 -- Grain: one row per (ensemble, split, evaluation) that at least one counted run has recorded.
 -- Source: Meding 2022 Fig. 2. The null model is that of runs with the same accuracies that are
--- right independently of each other: Poisson-binomial, p^N and (1 - p)^N where they are equal.
+-- right independently of each other: Poisson-binomial, p^N and (1 - p)^N where they are equal. On
+-- the split train that is not to be expected of runs of one part: see tp_agreement_histogram.
 --
 -- All runs count, whether they trained on an example or held it out: the null model needs the same
 -- runs for all examples. dichotomy tells them apart.

@@ -2,7 +2,8 @@
 -- Grain: one row per (ensemble, split, evaluation, number of runs that are right), 0 to all runs.
 -- Source: Hacohen 2020 Fig. 3. The null model (Hacohen 2020 s.3.1, Meding 2022) is that of runs
 -- with the same accuracies that are right independently of each other: Poisson-binomial, computed
--- exactly. Where runs hold out some of the split train, their accuracies are those on all of it.
+-- exactly. Where runs hold out some of the split train, their accuracies are those on all of it;
+-- runs of one part (--split parts:K, part:N/K) hold out the same and are not independent there.
 --
 -- All runs count, whether they trained on an example or held it out: histogram and null model need
 -- the same runs for all examples. tp_agreement tells them apart.
