@@ -3,7 +3,8 @@
 -- known.
 -- Source: the numerator of agreement, Hacohen 2020 s.2.
 --
--- A building block (slices: see bitslice_count). In four shares, as history_block.
+-- A building block (slices: see bitslice_count). In four shares, as history_block. All runs count,
+-- whether they trained on an example or held it out, as in agreement.
 
 CREATE VIEW agreement_block AS
 SELECT

@@ -4,7 +4,8 @@
 -- Source: easy and hard classes, Meding 2022 A.6; by accessibility, Hacohen 2020 s.2.
 --
 -- Means over the examples of the class of what the view learning_order says of each, over all runs;
--- of either kind of runs alone, accessibility here, and group learning_by_held_out by label.
+-- beside them, accessibility over those that trained on the example and over those that held it
+-- out. For the other columns over either, group learning_by_held_out by label.
 -- NULL: accessibility_trained_on where no run trained on an example of the class,
 -- accessibility_held_out where none held one out.
 

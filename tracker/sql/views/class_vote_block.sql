@@ -2,8 +2,8 @@
 -- Grain: one row per (ensemble, block, evaluation, class that a counted run predicts there).
 -- Source: the votes behind the most frequent class label, Hacohen 2019 app. E.
 --
--- A building block (slices: see bitslice_count), of the runs whose predicted classes are known. In
--- four shares, as history_block.
+-- A building block (slices: see bitslice_count), of the runs whose predicted classes are known,
+-- whether they trained on an example or held it out. In four shares, as history_block.
 
 CREATE VIEW class_vote_block AS
 SELECT

@@ -4,7 +4,8 @@
 -- consistency score is larger than 0.9", Hacohen 2019 s.4.2.
 --
 -- A building block (slices: see bitslice_sum): tp_block with the mean accuracy on the whole split
--- beside it, by which evaluations of two ensembles are matched.
+-- beside it, by which evaluations of two ensembles are matched. All runs count, whether they
+-- trained on an example or held it out.
 
 CREATE VIEW comparison_block AS
 SELECT

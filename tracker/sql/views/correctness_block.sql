@@ -2,7 +2,8 @@
 -- Grain: one row per (ensemble, block) of which a counted run has summarised the confidence.
 -- Source: correctness, Swayamdipta 2020 s.2, of each run that has a summary.
 --
--- A building block: `correctness` has one number an example, in order.
+-- A building block: `correctness` has one number an example, in order. All those runs count,
+-- whether they trained on an example or held it out, as in data_map.
 
 CREATE VIEW correctness_block AS
 SELECT

@@ -3,7 +3,8 @@
 -- el2n.
 -- Source: Paul 2021 s.2.
 --
--- A building block. In four shares, as history_block.
+-- A building block. In four shares, as history_block. All runs count, whether they trained on an
+-- example or held it out, as in el2n.
 
 CREATE VIEW el2n_block AS
 SELECT

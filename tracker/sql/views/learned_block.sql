@@ -4,7 +4,9 @@
 -- never learned Toneva 2019.
 --
 -- A building block (slices: see bitslice_count). Of the number that stands for "never" (see
--- history_block) the sums are free; to the medians it is a number like others, above all.
+-- history_block) the sums are free; to the medians it is a number like others, above all. All runs
+-- count, whether they trained on an example or held it out: learned_held_out_block tells them
+-- apart.
 
 CREATE VIEW learned_block AS
 SELECT

@@ -7,7 +7,7 @@
 -- The majority vote of an ensemble is the class that most of its runs predict; a tie goes to the
 -- label where it is among the tied, as in the consensus class of Baldock 2021 (s.3.1, A.6.2). So it
 -- is right where no class has more votes than the label. Runs whose predicted classes are not
--- known have no vote.
+-- known have no vote; all others have one, whether they trained on an example or held it out.
 --
 -- A building block. In four shares, as history_block.
 

@@ -3,7 +3,8 @@
 -- Source: of confidence, the data map (Swayamdipta 2020); of margin, AUM (Pleiss 2020).
 --
 -- A building block: one number an example, in order; NaN where a run's number is not one.
--- In four shares, as history_block.
+-- In four shares, as history_block. All runs count, whether they trained on an example or held it
+-- out: signal_by_held_out tells them apart.
 
 CREATE VIEW signal_mean_block AS
 SELECT
