@@ -6,8 +6,8 @@
 -- hardest, and band 0, all examples. Bands by any other score: first_correct_last_mistake_by.
 --
 -- Bands are of one size, or differ by one example; equal accessibility is put in order of position.
--- All runs count, whether they trained on an example or held it out; of either kind alone, make
--- the curves of forgetting, by held_out.
+-- All runs count, whether they trained on an example or held it out; for either kind alone,
+-- count in forgetting, by held_out, the first_correct and the learned up to each evaluation.
 -- Never NULL. Always first_correct >= accuracy >= last_mistake: each curve is over the same runs,
 -- those that have recorded the evaluation, and a run's mistakes are those recorded so far.
 
