@@ -1,4 +1,4 @@
-"""Trained on or held out, in every view.
+"""Trained on or held out, in the views over all runs.
 
 Revision: 0011
 """
