@@ -71,7 +71,7 @@ def test_without_types_the_way_to_them_is_said(told: Engine) -> None:
         record(connection, replace(UNPROBED, name="unprobed"))
     with (
         snapshot(told) as connection,
-        pytest.raises(TrackerError, match=r"no difficulty types: .* --split 90:10 --probe final"),
+        pytest.raises(TrackerError, match=r"no difficulty types: .*--split 90:10 --probe final"),
     ):
         difficulty_types(connection, "unprobed")
 

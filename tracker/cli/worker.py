@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from sqlalchemy import Engine
@@ -21,7 +21,7 @@ from tracker.devices import count_gpus
 from tracker.errors import TrackerError, UsageError
 from tracker.logs import STANDARD_ERROR, configure, log_event
 from tracker.masking import command_line
-from tracker.runs import release, worker_name
+from tracker.runs import open_runs, release, worker_name
 from tracker.settings import (
     COMMAND_VARIABLE,
     LOG_JSON_VARIABLE,
@@ -30,6 +30,9 @@ from tracker.settings import (
     Settings,
     get_settings,
 )
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +60,10 @@ def worker(
     if settings.log_json == STANDARD_ERROR:
         configure(STANDARD_ERROR)  # what is wrong with the rest is told in the same way
     devices = _devices(gpus)
-    engine = _check_servers(settings)
+    engine, app = _check_servers(settings)
+    if once and _is_idle(engine, app, settings):
+        note("no run is queued or running, and no score waits: nothing to do")
+        return
     configure(settings.log_json)
     names = ", ".join("the CPU" if device is None else f"GPU {device}" for device in devices)
     note(f"working on {names}; Ctrl-C stops")
@@ -80,15 +86,25 @@ def _devices(gpus: str | None) -> list[str | None]:
     return list(wanted)
 
 
-def _check_servers(settings: Settings) -> Engine:
+def _check_servers(settings: Settings) -> tuple[Engine, "Celery"]:
     from tracker.checkpoints import CheckpointFolder
     from tracker.queue import check_broker, make_celery
 
     with suppress(OSError):  # a storage that is away does not keep a run from training
         CheckpointFolder(settings.checkpoint_folder)
     engine = open_engine(settings, broker=True)
-    check_broker(make_celery(settings), settings)
-    return engine
+    app = make_celery(settings)
+    check_broker(app, settings)
+    return engine, app
+
+
+def _is_idle(engine: Engine, app: "Celery", settings: Settings) -> bool:
+    from tracker.queue import waiting_messages
+
+    with engine.connect() as connection:
+        if open_runs(connection, settings.queue) > 0:
+            return False
+    return waiting_messages(app, settings) == 0
 
 
 def _start(settings: Settings, device: str | None, once: bool) -> subprocess.Popen[bytes]:

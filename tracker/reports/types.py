@@ -109,8 +109,9 @@ def difficulty_types(
     rows = _summary(connection, ensemble)
     if not rows:
         raise TrackerError(
-            f"ensemble {ensemble!r} has no difficulty types: they need probed runs that held "
-            "examples out, from `tracker enqueue --split 90:10 --probe final --probe-votes`"
+            f"ensemble {ensemble!r} has no difficulty types: they need examples with depths both "
+            "from runs that trained on them and from runs that held them out (`tracker enqueue "
+            "--split 90:10 --probe final`; see the view prediction_depth)"
         )
     purest = {row.type: _purest(connection, ensemble, row.type, shown) for row in rows}
     return DifficultyTypes(
