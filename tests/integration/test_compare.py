@@ -183,6 +183,23 @@ def test_what_each_was_trained_on_and_in_which_order_is_said(
     assert lines[6] == "shuffled"
 
 
+def test_that_held_out_examples_count_is_said(
+    engine: Engine, two: tuple[Recorded, Recorded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = "over  all examples in every run, those that it holds out too, also in a %, b %"
+    assert note not in ask(engine, monkeypatch, "slow", "fast").splitlines()
+    held_out = np.arange(3 * 30).reshape(3, 30) % 10 == 0
+    with engine.begin() as connection:
+        record(
+            connection,
+            with_changes(SLOW, name="holds out", dataset=SLOW.dataset, held_out=held_out),
+        )
+    for pair in (("holds out", "fast"), ("fast", "holds out")):
+        assert note in ask(engine, monkeypatch, *pair).splitlines()
+        assert json.loads(ask(engine, monkeypatch, *pair, "--json"))["some_held_out"] is True
+    assert note not in ask(engine, monkeypatch, *pair, "--split", "test").splitlines()
+
+
 def test_json_has_every_matched_evaluation(
     engine: Engine, two: tuple[Recorded, Recorded], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,9 +93,12 @@ def test_suspected_label_errors_are_left_out(engine: Engine) -> None:
 @pytest.mark.embedded_only
 def test_references_that_say_nothing_of_the_dataset_are_refused(engine: Engine) -> None:
     recorded = suspicious(engine)
-    with pytest.raises(DatasetMismatchError, match="'reference' was trained on another dataset"):
-        curriculum_of(
-            engine, CurriculumOptions("easy-first", ("reference",)), recorded.dataset_id + 1
-        )
+    with engine.begin() as connection:
+        other = register_dataset(connection, load_dataset("digits", examples=50))
+    with pytest.raises(
+        DatasetMismatchError,
+        match=f"'reference' is of dataset {recorded.story.dataset}, not of digits-50, whose",
+    ):
+        curriculum_of(engine, CurriculumOptions("easy-first", ("reference",)), other.id)
     with pytest.raises(UsageError, match="no ensemble 'refrence': choose one of reference"):
         curriculum_of(engine, CurriculumOptions("easy-first", ("refrence",)), recorded.dataset_id)

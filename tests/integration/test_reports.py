@@ -137,12 +137,34 @@ def test_accuracy_on_train_is_that_on_what_was_trained_on(
     unseen = [float(right[run][held_out[run]].mean()) for run in range(3)]
     assert (row.mean, row.min, row.max) == pytest.approx((np.mean(seen), min(seen), max(seen)))
     assert row.held_out == pytest.approx(np.mean(unseen))
-    assert "held out %" in output_of(commands, "show", story.name)
+    shown = output_of(commands, "show", story.name)
+    assert "held out %" in shown
+    assert "train %: of the examples that each run trains on; held out %: of the rest." in shown
+    assert "train: of the examples that each run trains on" in errors_of(commands, "list")
     with engine.begin() as connection:
         whole = record(connection, whole_story(3)).story
         rows = reports.accuracy_by_evaluation(connection, whole.name)
     assert {row.held_out is None for row in rows if row.split == "train"} == {True}
     assert "held out %" not in output_of(commands, "show", whole.name)
+
+
+@pytest.mark.parametrize("states", [["complete", "complete"], ["complete", "failed"]])
+def test_what_counts_held_out_answers_too_says_so(
+    engine: Engine, commands: typer.Typer, states: list[str]
+) -> None:
+    """The second run alone holds out, and counts only if it has not failed."""
+    held_out = np.arange(2 * TRAIN).reshape(2, TRAIN) % (2 * TRAIN) == 2 * TRAIN - 1
+    with engine.begin() as connection:
+        story = record(connection, replace(whole_story(2, states=states), held_out=held_out)).story
+    counts = states[1] == "complete"
+    for split, told in (("train", counts), ("test", False)):
+        text = output_of(commands, "show", story.name, "--split", split)
+        assert ("`tracker query learning_by_held_out --ensemble" in text) is told
+        found = json.loads(output_of(commands, "show", story.name, "--split", split, "--json"))
+        assert found["some_held_out"] is told
+        figure = plots.tp_agreement(engine, story.name, split)
+        words = [text.get_text() for axes in figure.axes for text in axes.texts]
+        assert any("runs that held it out count too" in line for line in words) is told
 
 
 def test_histograms_count_every_example(connection: Connection, recorded: Recorded) -> None:
@@ -392,6 +414,10 @@ def output_of(app: typer.Typer, *arguments: str) -> str:
     return result.stdout
 
 
+def errors_of(app: typer.Typer, *arguments: str) -> str:
+    return " ".join(CliRunner().invoke(app, arguments, catch_exceptions=False).stderr.split())
+
+
 def test_show_prints_the_summary(committed: tuple[Engine, Story], commands: typer.Typer) -> None:
     _, story = committed
     text = output_of(commands, "show", story.name, "--split", "test")
@@ -424,7 +450,39 @@ def test_show_of_one_run_and_one_evaluation(engine: Engine, commands: typer.Type
         story = record(connection, whole_story(1, 1)).story
     text = output_of(commands, "show", story.name)
     assert "(1 run, so never in between)" in text
-    assert "Below the null at 0 of 0 evaluations after training began." in text
+    assert "1 complete; 1 of 1 evaluation recorded" in text
+    assert "30 train examples, 1 run, 1 evaluation" in text
+    assert "Forgetting on train: 1 run" in text
+
+
+def test_one_run_has_no_range_and_no_bimodality(engine: Engine, commands: typer.Typer) -> None:
+    with engine.begin() as connection:
+        story = record(connection, whole_story(1)).story
+    text = output_of(commands, "show", story.name)
+    table = text[text.index("Accuracy in %") : text.index("Accessibility")].splitlines()
+    assert table[1].split() == ["epoch", "runs", "train", "%", "test", "%"]
+    assert table[3].split() == [
+        "0",
+        "1",
+        *(f"{100 * story.correct[0, split_of(story, s), 0].mean():.1f}" for s in ("train", "test")),
+    ]
+    assert "Bimodality takes two runs." in table
+    assert not re.search(r"\b1 runs|Below the null", text)
+    found = json.loads(output_of(commands, "show", story.name, "--json"))
+    assert found["evaluations_compared"] == 0
+
+
+def test_an_evaluation_of_one_run_is_not_compared_with_the_null(
+    engine: Engine, commands: typer.Typer
+) -> None:
+    with engine.begin() as connection:
+        states = ["complete", "running"]
+        record(connection, whole_story(2, recorded=[range(6), range(3)], states=states))
+        (name,) = (row.ensemble for row in reports.list_ensembles(connection))
+    text = output_of(commands, "show", name)
+    assert "of 2 evaluations after training began." in text
+    (last,) = [line for line in text.splitlines() if line.split()[:2] == ["5", "1"]]
+    assert last.split()[-2:] == ["-", "-"]
 
 
 def test_show_numbers_evaluations_that_are_no_epochs(engine: Engine, commands: typer.Typer) -> None:

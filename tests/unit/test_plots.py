@@ -141,6 +141,16 @@ def test_words_under_an_image() -> None:
     assert any("the epoch from which on a run is always right" in text for text in found)
 
 
+def test_that_held_out_images_count_is_said_where_some_are() -> None:
+    scores = scores_of([0.875, 0.0], [0, 0])
+    for some in (True, False):
+        figure = plots.draw_learning_order(
+            flat_images(2), scores, ("zero",), title=TITLE, some_held_out=some
+        )
+        told = "Each class's images learned first and last; runs that held an image out count too"
+        assert (told in words(figure)) is some
+
+
 def test_many_classes_stand_in_one_order_with_their_names() -> None:
     names = tuple(f"class{label}" for label in range(12))
     scores = scores_of([1 - place / 100 for place in range(100)], [i % 12 for i in range(100)])

@@ -47,6 +47,11 @@ def _heading(found: Comparison) -> None:
         for particular in (info.trained_on, info.order):
             if particular is not None:
                 grid.add_row("", particular)
+    if found.some_held_out:
+        # The accuracies that `tracker show` and `list` have are others.
+        grid.add_row(
+            "over", "all examples in every run, those that it holds out too, also in a %, b %"
+        )
     title = f"{found.a.ensemble} (a) and {found.b.ensemble} (b)"
     output.out.print(Text(title, style="bold"))
     output.out.print(grid)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tracker.cli import output
-from tracker.cli.output import number, percent, print_table, table, thin
+from tracker.cli.output import counted, number, percent, print_table, table, thin
 from tracker.cli.session import open_reader
 from tracker.errors import choice_error
 from tracker.reports import AccuracyRow, ExampleScore, Summary, snapshot, summarize
@@ -99,7 +99,10 @@ def list_ensembles(
         for row in ensembles
     ]
     output.out.print(table(rows))
-    output.note("runs: complete/all; train, test: mean accuracy at the last evaluation recorded")
+    output.note(
+        "runs: complete/all; train, test: mean accuracy at the last evaluation recorded; "
+        "train: of the examples that each run trains on"
+    )
 
 
 def _heading(summary: Summary) -> None:
@@ -107,8 +110,9 @@ def _heading(summary: Summary) -> None:
     sizes = " and ".join(f"{size:,} {split}" for split, size in info.sizes.items())
     states = ", ".join(f"{count} {state}" for state, count in info.runs.items())
     # Imported runs may each have other evaluations: together more than any one of them.
-    whole = "" if info.recipe is None else f" of {info.evaluations}"
-    recorded = f"{len(summary.evaluations)}{whole} evaluations recorded"
+    evaluations = counted(len(summary.evaluations), "evaluation")
+    if info.recipe is not None:
+        evaluations = f"{len(summary.evaluations)} of {counted(info.evaluations, 'evaluation')}"
     if isinstance(info.spec, EnsembleSpec):
         lines = {"trains": f"{info.spec.arch} on {info.dataset}, {sizes} examples"}
     else:
@@ -118,9 +122,12 @@ def _heading(summary: Summary) -> None:
         }
     told = {"split": info.trained_on, "order": info.order, "recipe": info.recipe}
     lines |= {name: line for name, line in told.items() if line is not None}
-    lines["runs"] = f"{states}; {recorded}"
+    lines["runs"] = f"{states}; {evaluations} recorded"
     if summary.runs < sum(info.runs.values()):
-        lines["counted"] = f"{summary.runs} runs that have recorded something and not failed"
+        lines["counted"] = (
+            f"{counted(summary.runs, 'run')} that {'has' if summary.runs == 1 else 'have'} "
+            "recorded something and not failed"
+        )
     grid = Table.grid(padding=(0, 2))
     for name, line in lines.items():
         grid.add_row(name, line)
@@ -142,19 +149,39 @@ def _history(summary: Summary) -> None:
             row[f"{split} %"] = _accuracy(found)
             if split == "train" and found.held_out is not None:
                 row["held out %"] = f"{found.held_out:5.1%}".replace("%", "")
-        row["bimodality"] = number(bimodality[at.evaluation].bimodality, 2)
-        row["null"] = number(bimodality[at.evaluation].null_bimodality, 2)
+        if summary.runs > 1:
+            agreement = bimodality[at.evaluation]
+            # One run has no others to agree with.
+            several = at.runs > 1
+            row["bimodality"] = number(agreement.bimodality if several else None, 2)
+            row["null"] = number(agreement.null_bimodality if several else None, 2)
         rows.append(row)
-    print_table(
-        f"Accuracy in %: mean (min-max over runs). Bimodality of Tp-agreement: {summary.split}",
-        rows,
-    )
-    below, compared = summary.evaluations_below_null, summary.evaluations_compared
-    output.out.print("Lower bimodality is more two-peaked; null is that of independent runs.")
-    output.out.print(f"Below the null at {below} of {compared} evaluations after training began.")
+    title = "Accuracy in %"
+    if summary.runs > 1:
+        title += f": mean (min-max over runs). Bimodality of Tp-agreement: {summary.split}"
+    print_table(title, rows)
+    if any(row.held_out is not None for row in summary.accuracy if row.split == "train"):
+        output.out.print(
+            "train %: of the examples that each run trains on; held out %: of the rest."
+        )
+    if summary.runs > 1:
+        below, compared = summary.evaluations_below_null, summary.evaluations_compared
+        among = counted(compared, "evaluation")
+        output.out.print("Lower bimodality is more two-peaked; null is that of independent runs.")
+        output.out.print(f"Below the null at {below} of {among} after training began.")
+    else:
+        output.out.print("Bimodality takes two runs.")
+    if summary.some_held_out:
+        output.out.print(
+            "All but accuracy counts every run, also where it holds the example out;\n"
+            f"`tracker query learning_by_held_out --ensemble {summary.info.ensemble}` "
+            "has either kind."
+        )
 
 
 def _accuracy(row: AccuracyRow) -> str:
+    if row.runs == 1:
+        return f"{row.mean:5.1%}".replace("%", "")
     return f"{row.mean:5.1%} ({row.min:.1%}-{row.max:.1%})".replace("%", "")
 
 
@@ -162,7 +189,7 @@ def _accessibility(summary: Summary) -> None:
     size = summary.info.sizes[summary.split]
     title = (
         f"Accessibility: quantiles over {size:,} {summary.split} examples, "
-        f"{summary.runs} runs, {len(summary.evaluations)} evaluations"
+        f"{counted(summary.runs, 'run')}, {counted(len(summary.evaluations), 'evaluation')}"
     )
     cells = {f"{at.share:.0%}": f"{at.accessibility:.3f}" for at in summary.accessibility}
     print_table(title, [cells])
@@ -176,7 +203,7 @@ def _forgetting(summary: Summary) -> None:
         "forgotten": f"{forgetting.forgotten_share:.1%}",
         "never learned": f"{forgetting.never_learned_share:.1%}",
     }
-    print_table(f"Forgetting on {summary.split}: {forgetting.runs} runs", [cells])
+    print_table(f"Forgetting on {summary.split}: {counted(forgetting.runs, 'run')}", [cells])
 
 
 def _difficulty(summary: Summary) -> None:

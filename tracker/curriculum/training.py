@@ -19,6 +19,7 @@ from tracker.curriculum.order import BLIND, UNPACED, Easy, Indices, check_order
 from tracker.curriculum.plan import Examples, make_ranking, plan_epoch
 from tracker.curriculum.records import snapshot_digest
 from tracker.curriculum.scores import Question, StoredSplit, ask, read_examples, read_split
+from tracker.db.models import Dataset
 from tracker.errors import DatasetMismatchError, UsageError
 from tracker.schedule import Schedule
 from tracker.specs import CurriculumSpec, EnsembleSpec
@@ -109,8 +110,9 @@ def curriculum_of(
     split = read_split(options.ensembles[0], "train", engine)
     if split.dataset_id != dataset_id:
         raise DatasetMismatchError(
-            f"ensemble {split.ensemble!r} was trained on another dataset, whose examples or "
-            "labels are others: its scores say nothing of these"
+            f"ensemble {split.ensemble!r} is of dataset {_dataset_name(engine, split.dataset_id)}, "
+            f"not of {_dataset_name(engine, dataset_id)}, whose examples or labels are others: its "
+            "scores say nothing of these"
         )
     answer = ask(Question(options.ensembles, options.score), engine)
     examples = Examples(
@@ -131,6 +133,11 @@ def curriculum_of(
     # What nobody could train on is refused now, and not by every worker.
     make_ranking(options.curriculum(), examples)
     return spec, examples
+
+
+def _dataset_name(engine: Engine, dataset_id: int) -> str | None:
+    with engine.connect() as connection:
+        return connection.scalar(select(Dataset.name).where(Dataset.id == dataset_id))
 
 
 def _unsuspected(engine: Engine, split: StoredSplit) -> NDArray[np.float64]:

@@ -73,6 +73,7 @@ def learning_order(engine: Engine, ensemble: str, split: str = "train") -> Figur
         dataset.class_names,
         title=f"{ensemble}, {split} split, {_runs(scores.runs, scores.runs)}",
         unit=subject.time_unit,
+        some_held_out=subject.some_held_out,
     )
 
 
@@ -143,6 +144,7 @@ def tp_agreement(engine: Engine, ensemble: str, split: str = "train") -> Figure:
         bimodality,
         title=f"{ensemble}, {split} split, {_runs(min(counts), max(counts))}",
         unit=subject.time_unit,
+        some_held_out=subject.some_held_out,
     )
 
 

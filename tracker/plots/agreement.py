@@ -40,6 +40,7 @@ def draw_tp_agreement(
     *,
     title: str,
     unit: str = "epoch",
+    some_held_out: bool = False,
 ) -> Figure:
     """Heat maps, histograms at about five evaluations, and bimodality, each beside the null.
 
@@ -53,9 +54,13 @@ def draw_tp_agreement(
         Which ensemble, split and runs.
     unit : str
         What the ordinals of evaluations count.
+    some_held_out : bool
+        Whether runs hold some of the examples out.
     """
     examples = int(histograms[-1].examples.sum())
     subtitle = f"Tp-agreement: share of the runs that are right, for each of {examples:,} examples"
+    if some_held_out:
+        subtitle += "; runs that held it out count too"
     with mpl.rc_context(STYLE):
         figure = new_figure(HEIGHT)
         page = add_page(figure)
@@ -149,7 +154,7 @@ def _draw_bars(figure: Figure, histograms: Sequence[TpHistogram], unit: str) -> 
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.tick_params(labelleft=number == 0)
         accuracy = float(edges[:-1] @ _observed(each)) + 0.5 / each.runs
-        runs = "" if alike else f" ({each.runs} runs)"
+        runs = "" if alike else f" ({each.runs} run{'' if each.runs == 1 else 's'})"
         axes.set_title(f"{unit} {each.evaluation}{runs}\naccuracy {accuracy:.0%}")
         axes.set_xlabel("Tp-agreement")
         if number == 0:

@@ -28,6 +28,7 @@ def draw_learning_order(
     *,
     title: str,
     unit: str = "epoch",
+    some_held_out: bool = False,
 ) -> Figure:
     """Rows of the images learned first, above rows of those learned last.
 
@@ -44,6 +45,8 @@ def draw_learning_order(
         Which ensemble, split and runs.
     unit : str
         What the ordinals of evaluations count.
+    some_held_out : bool
+        Whether runs hold some of the images out.
 
     Returns
     -------
@@ -58,6 +61,9 @@ def draw_learning_order(
     height = TOP + block + BETWEEN + block + BOTTOM
     left = LEFT + (CELL - round(scale * images.shape[2])) // 2
     which = "Each class's images" if by_class else f"Images of {len(class_names)} classes"
+    subtitle = f"{which} learned first and last"
+    if some_held_out:
+        subtitle += "; runs that held an image out count too"
     footer = (
         f"Under each image: accessibility, and the {unit} from which on a run is always right, "
         "mean of the runs that are (never: none)"
@@ -66,7 +72,7 @@ def draw_learning_order(
         figure = new_figure(height)
         page = add_page(figure)
         page.text(left, 42, title, size=10, weight="bold", va="center")
-        page.text(left, 82, f"{which} learned first and last", va="center")
+        page.text(left, 82, subtitle, va="center")
         if by_class:
             for column, name in enumerate(class_names):
                 page.text(LEFT + CELL * (column + 0.5), TOP - 22, name, ha="center", va="center")

@@ -95,6 +95,10 @@ class Comparison:
     time_unit_a: str
     """What an evaluation's ordinal counts: `epoch`, or else `evaluation`."""
     time_unit_b: str
+    some_held_out: bool
+    """Whether runs of a or b hold out some examples of the split.
+
+    All is over all runs and examples, the accuracies of pairs too: not on what each trains on."""
     order: OrderCorrelation
     matched_evaluations: int
     """Pairs of evaluations that are equally accurate."""
@@ -138,6 +142,7 @@ def compare(engine: Engine, a: str, b: str, split: str = "train") -> Comparison:
             split=split,
             time_unit_a=one.time_unit,
             time_unit_b=other.time_unit,
+            some_held_out=one.some_held_out or other.some_held_out,
             order=_order(connection, a, b, split),
             matched_evaluations=len(matched),
             matched=closest,

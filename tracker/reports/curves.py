@@ -54,10 +54,13 @@ class BimodalityRow:
 
     @property
     def below_null(self) -> bool | None:
-        """Whether it is more bimodal than the null model; None where one is undefined."""
+        """Whether it is more bimodal than the null model; None of one run, or if undefined."""
+        # One run has no others to agree with.
+        if self.runs == 1:
+            return None
         if self.bimodality is None or self.null_bimodality is None:
             return None
-        # Of one run both are 0 but for the last bits.
+        # Where both are 0, they are so but for the last bits.
         return self.bimodality < self.null_bimodality - 1e-9
 
 

@@ -73,6 +73,7 @@ class EnsembleRow:
     runs_recorded: int
     """Runs that have recorded it, and over which the accuracies are means."""
     train_accuracy: float | None
+    """Of the examples that each run trains on."""
     test_accuracy: float | None
     created_at: datetime
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, exists, select
 
+from tracker.db.models import Evaluation, Run, RunBlock
+from tracker.ensembles import get_ensemble_id
 from tracker.errors import TrackerError, choice_error
 from tracker.reports.curves import EvaluationRow, evaluations
 from tracker.reports.ensembles import EnsembleInfo, describe_ensemble
@@ -18,6 +20,8 @@ class Subject:
     info: EnsembleInfo
     evaluations: tuple[EvaluationRow, ...]
     """Those that at least one run has recorded; never empty."""
+    some_held_out: bool
+    """Whether runs hold out some examples of the split; of splits but train all runs do, of all."""
 
     @property
     def time_unit(self) -> str:
@@ -57,4 +61,15 @@ def find_subject(connection: Connection, ensemble: str, split: str) -> Subject:
             f"ensemble {ensemble!r} has no outcomes yet (runs: {states or 'none'}): "
             "`tracker status` says what its runs do, `tracker worker` trains the queued ones"
         )
-    return Subject(info, recorded)
+    return Subject(info, recorded, split == "train" and _holds_out(connection, ensemble))
+
+
+def _holds_out(connection: Connection, ensemble: str) -> bool:
+    """Whether any run that is counted has a bitmap of what it holds out."""
+    held_out = select(
+        exists()
+        .where(RunBlock.run_id == Run.id)
+        .where(Evaluation.run_id == Run.id)
+        .where(Run.ensemble_id == get_ensemble_id(connection, ensemble), Run.state != "failed")
+    )
+    return bool(connection.scalar(held_out))

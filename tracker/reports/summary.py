@@ -51,6 +51,11 @@ class Summary:
     split: str
     time_unit: str
     """What an evaluation's ordinal counts: `epoch`, or else `evaluation`."""
+    some_held_out: bool
+    """Whether runs hold out some examples of the split.
+
+    All but accuracy counts all runs then, also those that held an example out: the view
+    learning_by_held_out has either kind."""
     runs: int
     """Runs with at least one evaluation recorded, failed ones left out."""
     evaluations: tuple[EvaluationRow, ...]
@@ -96,6 +101,7 @@ def summarize(engine: Engine, ensemble: str, split: str = "train") -> Summary:
             info=info,
             split=split,
             time_unit=subject.time_unit,
+            some_held_out=subject.some_held_out,
             runs=scores.runs,
             evaluations=subject.evaluations,
             accuracy=accuracy_by_evaluation(connection, ensemble),
