@@ -41,6 +41,8 @@ def test_compared_drawn_recorded_shown_and_replayed(
         (("replay", "mine", "--epoch", "0", "--format", "npy"), "--format npy needs --out"),
         (("replay", REFERENCE, "--epoch", "0", "--seed", "1000"), "trains without a curriculum"),
         (("preview", REFERENCE, "--order", "easy"), "unknown order 'easy'"),
+        (("preview", REFERENCE, "--score", "accesibility"), "unknown score 'accesibility': choose"),
+        (("preview", REFERENCE, "--score", "consensus_class"), "Give --easy high or --easy low"),
         (("compare", "--conditions", "dirty"), "unknown condition 'dirty'"),
         (("compare", "--epochs", "3", "--short", "3"), "--short 3 is not shorter than the whole"),
     ):

@@ -1,10 +1,17 @@
 """Ensembles queued with a curriculum: scores as of the enqueue, trained by the ordinary path."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sqlalchemy import Engine, text
+from typer.testing import CliRunner
 
 from tests.support.ensembles import Recorded, record, story_of
+from tracker import plots
+from tracker.cli.main import app
+from tracker.cli.queueing import queue_ensemble
 from tracker.curriculum.records import load_snapshot, store_snapshot
 from tracker.curriculum.replay import replay_run
 from tracker.curriculum.training import CurriculumOptions, RunOrder, curriculum_of
@@ -12,6 +19,7 @@ from tracker.datasets import load_dataset
 from tracker.deletion import delete_ensemble
 from tracker.ensembles import default_name, enqueue_runs
 from tracker.errors import DatasetMismatchError, NotFoundError, UsageError
+from tracker.holdout import parse_holdout
 from tracker.recipes import get_architecture
 from tracker.registry import register_dataset
 from tracker.settings import Settings
@@ -102,3 +110,42 @@ def test_references_that_say_nothing_of_the_dataset_are_refused(engine: Engine) 
         curriculum_of(engine, CurriculumOptions("easy-first", ("reference",)), other.id)
     with pytest.raises(UsageError, match="no ensemble 'refrence': choose one of reference"):
         curriculum_of(engine, CurriculumOptions("easy-first", ("refrence",)), recorded.dataset_id)
+
+
+@pytest.mark.embedded_only
+def test_unknown_scores_are_told_from_scores_whose_easy_end_is_unknown(engine: Engine) -> None:
+    recorded = suspicious(engine)
+    with pytest.raises(UsageError, match="unknown score 'accesibility': choose one of accessibil"):
+        curriculum_of(engine, replace(EASY_FIRST, score="accesibility"), recorded.dataset_id)
+    consensus = replace(EASY_FIRST, score="example_difficulty.consensus_class")
+    with pytest.raises(UsageError, match=r"which end of .*consensus_class' is easy.*--easy high"):
+        curriculum_of(engine, consensus, recorded.dataset_id)
+    spec, _ = curriculum_of(engine, replace(consensus, easy="low"), recorded.dataset_id)
+    assert spec.parameters["easy"] == "low"
+
+
+@pytest.mark.embedded_only
+def test_enqueue_and_preview_tell_how_many_have_no_score(
+    engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    data = load_dataset("digits", examples=50)
+    with engine.begin() as connection:
+        dataset = register_dataset(connection, data)
+        held = SPEC.model_copy(update={"split": parse_holdout("90:10")})
+        added = enqueue_runs(connection, "reference", held, dataset, range(1), settings.queue)
+    assert work(engine, settings, added.added[0], "here:1") == "complete"
+    told = "accessibility_held_out: 45 of 50 examples have no score: they go last"
+    notes: list[str] = []
+    monkeypatch.setattr("tracker.cli.queueing.note", notes.append)
+    options = replace(EASY_FIRST, score="accessibility_held_out")
+    queue_ensemble(engine, settings, SPEC, range(1), name="ordered", curriculum=options)
+    assert notes == [told]
+    monkeypatch.setattr("tracker.cli.curriculum.open_reader", lambda: engine)
+    words = ["curriculum", "preview", "reference", "--score", "accessibility_held_out", "--balance"]
+    out = tmp_path / "preview.svg"
+    done = CliRunner().invoke(app, [*words, "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert f"{told} of their class" in " ".join(done.output.split())
+    picture, missing = plots.curriculum_preview(engine, replace(options, balance=True), 3)
+    assert missing == "45 of 50 examples have no score: they go last of their class"
+    assert missing in [words.get_text() for words in picture.axes[0].texts]

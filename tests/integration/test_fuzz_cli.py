@@ -61,6 +61,7 @@ FITTING = {
     "--curriculum": ("easy-first", "random"),
     "--curriculum-scores": ("told", "told,open"),
     "--curriculum-score": ("accessibility", "rank"),
+    "--easy": ("high", "low"),
     "--order": ("easy-first", "random"),
     "--score": ("accessibility", "rank"),
     "--pacing": ("linear", "root", "step"),

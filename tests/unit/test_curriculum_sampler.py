@@ -127,7 +127,7 @@ def test_what_the_scores_are_says_what_is_easy(scores: object) -> None:
         ({"easy": "up"}, "unknown easy 'up': choose one of high, low"),
         (
             {"easy": None},
-            "which end of your scores is easy.*or score= what they are: accessibility, rank",
+            "which end of your scores is easy.*or score= what they are: accessibility, .*rank",
         ),
         ({"easy": None, "score": "charm"}, "which end of charm is easy"),
         ({"start": -0.1}, "start must lie between 0 and 1 .*, got -0.1"),

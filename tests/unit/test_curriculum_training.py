@@ -79,7 +79,9 @@ def test_only_what_a_run_trains_on_takes_part_and_fills_its_epoch() -> None:
     [
         ({"order": "easy"}, "unknown order 'easy': choose one of easy-first"),
         ({"pacing": "cubic"}, "unknown pacing 'cubic'"),
-        ({"score": "beauty"}, "which end of 'beauty' is easy"),
+        ({"score": "beauty"}, "which end of 'beauty' is easy. Give --easy high or --easy low"),
+        ({"easy": "hihg"}, "unknown easy 'hihg': choose one of high, low"),
+        ({"easy": "hihg", "order": "random"}, "unknown easy 'hihg'"),
         ({"start": 1.5}, "start must lie between 0 and 1"),
         ({"order": "shuffled"}, "pacing has no effect on order 'shuffled'"),
     ],
@@ -87,6 +89,22 @@ def test_only_what_a_run_trains_on_takes_part_and_fills_its_epoch() -> None:
 def test_options_that_are_wrong_or_without_effect(changes: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         replace(EASY_FIRST, **changes).curriculum()  # type: ignore[arg-type]
+
+
+def test_which_end_is_easy_can_wait_for_the_database_and_be_said() -> None:
+    unknown = replace(EASY_FIRST, score="beauty")
+    unknown.check()
+    for wrong in ({"easy": "hihg"}, {"start": 1.5}, {"order": "easy"}):
+        with pytest.raises(UsageError):
+            replace(unknown, **wrong).check()  # type: ignore[arg-type]
+    assert replace(unknown, easy="low").curriculum().easy == "low"
+    assert replace(EASY_FIRST, easy="low").curriculum().easy == "low", "known, and said otherwise"
+    said = curriculum_options("easy-first", "a", "beauty", "low", None, None, None, False, False)
+    assert said is not None
+    assert said.curriculum().easy == "low"
+    assert curriculum_options("easy-first", "a", "beauty", None, None, None, None, False, False)
+    with pytest.raises(UsageError, match="--easy needs --curriculum beside it"):
+        curriculum_options(None, None, None, "low", None, None, None, False, False)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +116,7 @@ def test_options_that_are_wrong_or_without_effect(changes: dict[str, str], messa
 )
 def test_an_order_is_known_before_its_scores_are_asked_for(order: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        curriculum_options(order, None, None, None, None, None, False, False)
+        curriculum_options(order, None, None, None, None, None, None, False, False)
 
 
 # --- in training ----------------------------------------------------------------------------------

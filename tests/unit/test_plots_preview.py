@@ -1,5 +1,7 @@
 """The picture of a curriculum to come: the pool, the classes, both ends of the order."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -7,9 +9,17 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from tracker import plots
+from tracker.curriculum.training import CurriculumOptions
+from tracker.plots.canvas import DPI
+from tracker.plots.preview import SUBTITLE_LINE, preview_subtitle
 
 
-def figure_of(pools: list[int], counts: list[list[int]], examples: int = 60) -> Figure:
+def figure_of(
+    pools: list[int],
+    counts: list[list[int]],
+    examples: int = 60,
+    subtitle: str = "accessibility of digits-mlp",
+) -> Figure:
     # Image i is of one grey, i, so that a pixel tells which image is where.
     grey = np.arange(examples, dtype=np.uint8)[:, None, None, None]
     return plots.draw_preview(
@@ -20,7 +30,7 @@ def figure_of(pools: list[int], counts: list[list[int]], examples: int = 60) -> 
         np.arange(examples) % 2,
         ("even", "odd"),
         title="easy-first on digits",
-        subtitle="accessibility of digits-mlp",
+        subtitle=subtitle,
     )
 
 
@@ -53,3 +63,30 @@ def test_few_examples_and_one_epoch_can_be_drawn(examples: int) -> None:
     assert np.asarray(canvas.buffer_rgba()).shape[1] == plots.WIDTH
     # None is shown on both sides.
     assert len(figure.axes[0].images) == min(examples, 40)
+
+
+def test_the_subtitle_names_what_is_in_effect() -> None:
+    plain = CurriculumOptions("easy-first", ("a", "b"), score="aum")
+    first = "aum of a + b; pacing linear, start 0.2, grow 0.8, seed 3"
+    assert preview_subtitle(plain, plain.curriculum(5, 3), None) == first
+    blind = replace(plain, order="shuffled", easy="low")
+    assert preview_subtitle(blind, blind.curriculum(), None) == "aum of a + b; seed 0"
+    full = replace(plain, easy="low", balance=True, drop_suspected=True)
+    assert preview_subtitle(full, full.curriculum(5, 3), "1 of 9").splitlines() == [
+        first.replace("; ", "; low is easy, "),
+        "classes balanced, without suspected label errors",
+        "1 of 9",
+    ]
+
+
+def test_a_longer_subtitle_moves_the_rest_down() -> None:
+    one, three = (figure_of([60], [[30, 30]], subtitle=s) for s in ("a", "a\nb\nc"))
+    assert {"a", "b", "c"} <= {words.get_text() for words in three.axes[0].texts}
+    longer = (three.get_figheight() - one.get_figheight()) * DPI
+    assert round(longer) == 2 * SUBTITLE_LINE
+    for before, after in zip(one.axes[1:], three.axes[1:], strict=True):
+        tops = [
+            (1 - axes.get_position().y1) * figure.get_figheight() * DPI
+            for axes, figure in ((before, one), (after, three))
+        ]
+        assert tops[1] - tops[0] == pytest.approx(longer)

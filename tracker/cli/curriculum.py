@@ -14,6 +14,7 @@ from tracker.cli.curriculum_compare import compare
 from tracker.cli.curriculum_options import (
     BalanceOption,
     DropSuspectedOption,
+    EasyOption,
     GrowOption,
     PacingOption,
     StartOption,
@@ -116,6 +117,7 @@ def preview(
     score: Annotated[
         str, typer.Option(help="Column of a view that the scores are.")
     ] = "accessibility",
+    easy: EasyOption = None,
     pacing: PacingOption = None,
     start: StartOption = None,
     grow: GrowOption = None,
@@ -132,19 +134,23 @@ def preview(
         order,
         tuple(name.strip() for name in ensemble.split(",")),
         score=score,
+        easy=easy,
         pacing=pacing,
         start=start,
         grow=grow,
         balance=balance,
         drop_suspected=drop_suspected,
     )
-    options.curriculum(epochs, seed)
+    options.check(epochs, seed)
     # Loads matplotlib, which takes a second, and which no other command needs.
     from tracker import plots
 
     plots.check_picture(out)
-    plots.save(plots.curriculum_preview(open_reader(), options, epochs, seed), out)
+    figure, missing = plots.curriculum_preview(open_reader(), options, epochs, seed)
+    plots.save(figure, out)
     output.out.print(f"wrote {out}")
+    if missing:
+        output.note(f"{score}: {missing}")
 
 
 def _text(indices: Indices, file_format: str) -> str:

@@ -4,11 +4,18 @@ from typing import Annotated
 
 import typer
 
-from tracker.curriculum.order import ORDERS, check_order
+from tracker.curriculum.order import EASY_ENDS, ORDERS, check_order
 from tracker.curriculum.pacing import PACING
 from tracker.curriculum.training import CurriculumOptions
 from tracker.errors import UsageError
 
+EasyOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"At which end of the score easy examples are: {', '.join(EASY_ENDS)}; known for the "
+        "field's scores."
+    ),
+]
 PacingOption = Annotated[str | None, typer.Option(help=f"How the pool grows: {', '.join(PACING)}.")]
 StartOption = Annotated[float | None, typer.Option(help="First share of the examples in the pool.")]
 GrowOption = Annotated[
@@ -25,6 +32,7 @@ def curriculum_options(
     order: str | None,
     ensembles: str | None,
     score: str | None,
+    easy: str | None,
     pacing: str | None,
     start: float | None,
     grow: float | None,
@@ -40,7 +48,8 @@ def curriculum_options(
     """
     if order is None:
         for option, value in (("--curriculum-scores", ensembles), ("--curriculum-score", score),
-                              ("--pacing", pacing), ("--start", start), ("--grow", grow),
+                              ("--easy", easy), ("--pacing", pacing),
+                              ("--start", start), ("--grow", grow),
                               ("--balance", balance or None),
                               ("--drop-suspected", drop_suspected or None)):  # fmt: skip
             if value is not None:
@@ -56,11 +65,12 @@ def curriculum_options(
         order,
         tuple(name.strip() for name in ensembles.split(",")),
         score="accessibility" if score is None else score,
+        easy=easy,
         pacing=pacing,
         start=start,
         grow=grow,
         balance=balance,
         drop_suspected=drop_suspected,
     )
-    options.curriculum()
+    options.check()
     return options

@@ -7,6 +7,7 @@ import typer
 from tracker.cli.curriculum_options import (
     BalanceOption,
     DropSuspectedOption,
+    EasyOption,
     GrowOption,
     PacingOption,
     StartOption,
@@ -96,6 +97,7 @@ def enqueue(
     curriculum_score: Annotated[
         str | None, typer.Option(help="Column that the scores are; accessibility if not given.")
     ] = None,
+    easy: EasyOption = None,
     pacing: PacingOption = None,
     start: StartOption = None,
     grow: GrowOption = None,
@@ -116,8 +118,8 @@ def enqueue(
     spec = _spec(arch, dataset, examples, noise, parse_holdout(split), epochs, batch_size, lr,
                  optimizer, record_every, record_initial, record,
                  Probing.parse(probe, votes=probe_votes))  # fmt: skip
-    options = curriculum_options(curriculum, curriculum_scores, curriculum_score, pacing, start,
-                                 grow, balance, drop_suspected)  # fmt: skip
+    options = curriculum_options(curriculum, curriculum_scores, curriculum_score, easy, pacing,
+                                 start, grow, balance, drop_suspected)  # fmt: skip
     if name is not None:
         check_name(name)
     settings = get_settings()

@@ -2,6 +2,8 @@
 
 from sqlalchemy import Engine
 
+from tracker.cli.output import note
+from tracker.curriculum.missing import missing_words
 from tracker.curriculum.records import store_snapshot
 from tracker.curriculum.training import CurriculumOptions, curriculum_of
 from tracker.datasets import load_named
@@ -47,6 +49,8 @@ def queue_ensemble(
     if curriculum is not None:
         added, examples = curriculum_of(engine, curriculum, dataset.id)
         spec = spec.model_copy(update={"curriculum": added})
+        if missing := missing_words(curriculum.curriculum(), examples):
+            note(f"{curriculum.score}: {missing}")
     with engine.begin() as connection:
         if examples is not None:
             store_snapshot(connection, examples)

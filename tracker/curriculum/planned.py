@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from tracker.curriculum.given import scores_of
+from tracker.curriculum.missing import missing_words
 from tracker.curriculum.options import Prepared
 from tracker.curriculum.order import BLIND, Floats
 from tracker.curriculum.plan import (
@@ -94,10 +95,12 @@ class PlannedSampler(Sampler[Any]):
     def __repr__(self) -> str:
         scores = shown_score(self._source.score or "own scores")
         ensembles = f" of {' + '.join(self._source.ensembles)}" if self._source.ensembles else ""
+        missing = missing_words(self.curriculum, self._examples)
         return (
             f"<{type(self).__name__}: {self.curriculum.order} by {scores}{ensembles}, "
             f"epoch {self.epoch} of {self.curriculum.epochs}, "
-            f"pool {self.pool_size} of {len(self._ranking)}>"
+            f"pool {self.pool_size} of {len(self._ranking)}"
+            f"{f', {missing}' if missing else ''}>"
         )
 
     @property

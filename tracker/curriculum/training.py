@@ -6,16 +6,16 @@ order = RunOrder(spec, examples, seed=3, epochs=30)
 order.indices(epoch)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine, Integer, Text, column, select, table
 
-from tracker.curriculum.columns import EASIER, easy_end
+from tracker.curriculum.columns import easy_end
 from tracker.curriculum.description import Curriculum
 from tracker.curriculum.growth import make_pacing
-from tracker.curriculum.order import BLIND, UNPACED, Easy, Indices, check_order
+from tracker.curriculum.order import BLIND, EASY_ENDS, UNPACED, Easy, Indices, check_order
 from tracker.curriculum.plan import Examples, make_ranking, plan_epoch
 from tracker.curriculum.records import snapshot_digest
 from tracker.curriculum.scores import Question, StoredSplit, ask, read_examples, read_split
@@ -64,7 +64,7 @@ class CurriculumOptions:
             epochs=epochs,
             seed=seed,
             order=self.order,
-            easy=None if self.order in BLIND else self._easy,
+            easy=self._easy,
             balance=self.balance,
             pacing=None
             if unpaced
@@ -76,14 +76,21 @@ class CurriculumOptions:
             ),
         )
 
+    def check(self, epochs: int = 1, seed: int = 0) -> None:
+        """`curriculum` without a database: which end of an unknown score is easy can wait.
+
+        `curriculum_of` tells scores that do not exist from those whose end nobody has said.
+        """
+        known = easy_end(self.score, self.easy)
+        replace(self, easy=known or EASY_ENDS[0]).curriculum(epochs, seed)
+
     @property
-    def _easy(self) -> Easy:
+    def _easy(self) -> Easy | None:
         easy = easy_end(self.score, self.easy)
+        if self.order in BLIND:
+            return None
         if easy is None:
-            raise UsageError(
-                f"which end of {self.score!r} is easy? Known are {', '.join(EASIER)}: choose one, "
-                "or say high or low"
-            )
+            raise UsageError(f"which end of {self.score!r} is easy? Give --easy high or --easy low")
         return easy
 
 
@@ -104,9 +111,6 @@ def curriculum_of(
     DatasetMismatchError
         If the reference ensemble was trained on other examples.
     """
-    parameters = options.curriculum().as_json()
-    # Each run has its own.
-    del parameters["seed"], parameters["epochs"]
     split = read_split(options.ensembles[0], "train", engine)
     if split.dataset_id != dataset_id:
         raise DatasetMismatchError(
@@ -114,7 +118,12 @@ def curriculum_of(
             f"not of {_dataset_name(engine, dataset_id)}, whose examples or labels are others: its "
             "scores say nothing of these"
         )
+    # Before the parameters: of a score that does not exist nobody asks which end is easy.
     answer = ask(Question(options.ensembles, options.score), engine)
+    curriculum = options.curriculum()
+    parameters = curriculum.as_json()
+    # Each run has its own.
+    del parameters["seed"], parameters["epochs"]
     examples = Examples(
         scores=answer.scores,
         labels=read_examples(split, engine)[1] if options.balance else None,
@@ -131,7 +140,7 @@ def curriculum_of(
         parameters=parameters, source=source, snapshot=snapshot_digest(examples).hex()
     )
     # What nobody could train on is refused now, and not by every worker.
-    make_ranking(options.curriculum(), examples)
+    make_ranking(curriculum, examples)
     return spec, examples
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sqlalchemy import Engine
 
+from tracker.curriculum.missing import missing_words
 from tracker.curriculum.plan import make_ranking, plan_epoch
 from tracker.curriculum.training import CurriculumOptions, curriculum_of
 from tracker.datasets import Dataset, is_known, load_named
@@ -20,7 +21,7 @@ from tracker.errors import UsageError
 from tracker.plots.agreement import draw_tp_agreement
 from tracker.plots.canvas import WIDTH, check_picture, save
 from tracker.plots.images import draw_learning_order
-from tracker.plots.preview import draw_preview
+from tracker.plots.preview import draw_preview, preview_subtitle
 from tracker.plots.types import draw_types
 from tracker.registry import check_fingerprint, get_dataset
 from tracker.reports import (
@@ -79,8 +80,14 @@ def learning_order(engine: Engine, ensemble: str, split: str = "train") -> Figur
 
 def curriculum_preview(
     engine: Engine, options: CurriculumOptions, epochs: int, seed: int = 0
-) -> Figure:
+) -> tuple[Figure, str | None]:
     """What a training of so many epochs under a curriculum would be shown.
+
+    Returns
+    -------
+    figure : Figure
+    missing : str or None
+        How many examples have no score and where they go, as the figure has it too; None if none.
 
     Raises
     ------
@@ -100,11 +107,8 @@ def curriculum_preview(
     plans = [plan_epoch(curriculum, examples, epoch, ranking) for epoch in range(epochs)]
     classes = len(dataset.class_names)
     counts = [np.bincount(split.labels[plan.indices], minlength=classes) for plan in plans]
-    pacing = curriculum.pacing
-    grows = "" if pacing is None else f"pacing {pacing.name}, start {pacing.start}, "
-    if pacing is not None and pacing.grow is not None:
-        grows += f"grow {pacing.grow}, "
-    return draw_preview(
+    missing = missing_words(curriculum, examples)
+    figure = draw_preview(
         np.array([plan.pool for plan in plans]),
         np.array(counts),
         split.images,
@@ -112,8 +116,9 @@ def curriculum_preview(
         split.labels,
         dataset.class_names,
         title=f"{curriculum.order} on {subject.info.dataset}",
-        subtitle=f"{options.score} of {' + '.join(options.ensembles)}; {grows}seed {seed}",
+        subtitle=preview_subtitle(options, curriculum, missing),
     )
+    return figure, missing
 
 
 def _pictures(info: EnsembleInfo) -> Dataset:

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
+from tracker.curriculum.description import Curriculum
+from tracker.curriculum.training import CurriculumOptions
 from tracker.plots.canvas import MUTED, OBSERVED, STYLE, WIDTH, add_axes, add_page, new_figure
 from tracker.plots.images import COLUMNS, draw_image, magnification
 
@@ -22,6 +24,7 @@ LEFT, RIGHT = 150, 1570
 POOL_TOP, POOL_HEIGHT = 160, 270
 BALANCE_TOP, BALANCE_HEIGHT = 560, 330
 IMAGES_TOP, ROWS = 1010, 2
+SUBTITLE_LINE = 36
 BAR = 130
 """Width of what tells the colours."""
 CELL = (WIDTH - LEFT - 20) // COLUMNS
@@ -55,7 +58,7 @@ def draw_preview(
     class_names : sequence of str
         By class.
     title, subtitle : str
-        Which curriculum.
+        Which curriculum; a subtitle of several lines moves the rest down.
 
     Returns
     -------
@@ -65,19 +68,24 @@ def draw_preview(
     scale = magnification(images.shape[1:3], CELL - GAP)
     row_height = round(scale * images.shape[1]) + LINE + GAP
     block = ROWS * row_height
-    height = IMAGES_TOP + block + BETWEEN + block + BOTTOM
+    lines = subtitle.splitlines()
+    shift = SUBTITLE_LINE * (len(lines) - 1)
+    images_top = IMAGES_TOP + shift
+    height = images_top + block + BETWEEN + block + BOTTOM
     with mpl.rc_context(STYLE):
         figure = new_figure(height)
         page = add_page(figure)
         page.text(LEFT, 42, title, size=10, weight="bold", va="center")
-        page.text(LEFT, 82, subtitle, va="center")
-        _draw_pools(figure, pools, len(images))
-        _draw_balance(figure, counts, np.bincount(labels, minlength=len(class_names)), class_names)
+        for line, words in enumerate(lines):
+            page.text(LEFT, 82 + SUBTITLE_LINE * line, words, va="center")
+        _draw_pools(figure, pools, len(images), POOL_TOP + shift)
+        whole = np.bincount(labels, minlength=len(class_names))
+        _draw_balance(figure, counts, whole, class_names, BALANCE_TOP + shift)
         first = ranking[: COLUMNS * ROWS]
         last = ranking[len(first) :][-COLUMNS * ROWS :]
         for top, words, ends in (
-            (IMAGES_TOP, "first", first),
-            (IMAGES_TOP + block + BETWEEN, "last", last),
+            (images_top, "first", first),
+            (images_top + block + BETWEEN, "last", last),
         ):
             page.text(LEFT - 24, top + block / 2, words, weight="bold", ha="right", va="center")
             for place, position in enumerate(ends.tolist()):
@@ -88,8 +96,32 @@ def draw_preview(
     return figure
 
 
-def _draw_pools(figure: Figure, pools: NDArray[np.int64], n: int) -> None:
-    axes = add_axes(figure, LEFT, POOL_TOP, RIGHT - LEFT - BAR, POOL_HEIGHT)
+def preview_subtitle(
+    options: CurriculumOptions, curriculum: Curriculum, missing: str | None
+) -> str:
+    """Whose scores order the examples, and all that is in effect besides, in up to three lines."""
+    parts = []
+    if options.easy is not None and curriculum.easy is not None:
+        parts.append(f"{curriculum.easy} is easy")
+    if (pacing := curriculum.pacing) is not None:
+        parts += [f"pacing {pacing.name}", f"start {pacing.start}"]
+        if pacing.grow is not None:
+            parts.append(f"grow {pacing.grow}")
+    parts.append(f"seed {curriculum.seed}")
+    first = f"{options.score} of {' + '.join(options.ensembles)}; {', '.join(parts)}"
+    second = ", ".join(
+        words
+        for words, there in (
+            ("classes balanced", curriculum.balance),
+            ("without suspected label errors", options.drop_suspected),
+        )
+        if there
+    )
+    return "\n".join(filter(None, (first, second, missing)))
+
+
+def _draw_pools(figure: Figure, pools: NDArray[np.int64], n: int, top: int) -> None:
+    axes = add_axes(figure, LEFT, top, RIGHT - LEFT - BAR, POOL_HEIGHT)
     axes.stairs(pools, np.arange(len(pools) + 1) - 0.5, fill=True, color=OBSERVED)
     axes.axhline(n, color=MUTED, lw=0.6, ls=":")
     axes.set_xlim(-0.5, len(pools) - 0.5)
@@ -111,8 +143,9 @@ def _draw_balance(
     counts: NDArray[np.int64],
     whole: NDArray[np.int64],
     class_names: Sequence[str],
+    top: int,
 ) -> None:
-    axes = add_axes(figure, LEFT, BALANCE_TOP, RIGHT - LEFT - BAR, BALANCE_HEIGHT)
+    axes = add_axes(figure, LEFT, top, RIGHT - LEFT - BAR, BALANCE_HEIGHT)
     epochs, classes = counts.shape
     shown = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     expected = whole / whole.sum()
@@ -139,7 +172,7 @@ def _draw_balance(
     axes.set_xlabel("epoch")
     bar = figure.colorbar(
         mesh,
-        cax=add_axes(figure, RIGHT - BAR + 36, BALANCE_TOP, 24, BALANCE_HEIGHT),
+        cax=add_axes(figure, RIGHT - BAR + 36, top, 24, BALANCE_HEIGHT),
         extend="max" if float(np.nanmax(ratio)) > most else "neither",
     )
     bar.set_ticks([0, 0.5, 1, most], labels=["0", "0.5", "1", f"{most:.2g}"])
