@@ -5,6 +5,7 @@ the message on one line; a `UsageError` ends it with exit code 2, any other with
 """
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 LISTED_RANGES = 10
 """Ranges of numbers that a message lists: the seeds of an ensemble may have a gap after each."""
@@ -76,3 +77,14 @@ def ranges(numbers: Iterable[int]) -> str:
 def choice_error(what: str, value: object, choices: Iterable[object]) -> UsageError:
     """`UsageError` for a value that is none of `choices`, listing them."""
     return UsageError(f"unknown {what} {value!r}: choose one of {', '.join(map(str, choices))}")
+
+
+def suggestion(value: str, choices: Iterable[str], most: int = 3) -> str:
+    """`did you mean 'a', 'b'?`: at most so many of `choices`, close ones; empty if none is close.
+
+    If nothing is spelled alike, those that `value` is the beginning of.
+    """
+    word, known = value.lower(), list(choices)
+    close = get_close_matches(word, known, most)
+    close = close or [choice for choice in known if word and choice.startswith(word)][:most]
+    return f"did you mean {', '.join(map(repr, close))}?" if close else ""

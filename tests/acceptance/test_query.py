@@ -74,8 +74,11 @@ def test_files(digits: Typed, tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (("learning_orde",), ["unknown view 'learning_orde'", "learning_order", "tp_agreement"]),
-        (("tp_block",), ["'tp_block' holds bitmaps", "tp_agreement"]),
+        (
+            ("learning_orde",),
+            ["unknown view 'learning_orde'", "mean 'learning_order'", "lists all"],
+        ),
+        (("tp_block",), ["'tp_block' holds bitmaps", "`tracker psql`"]),
         (("outcome", "--where", "correct"), ["'correct'", "is not null"]),
         (("outcome", "--where", "predictd=1"), ["'predictd'", "predicted"]),
         (("outcome", "--where", "label=x"), ["label is of type integer", "'x'"]),

@@ -39,6 +39,25 @@ def test_refuses(clause: str) -> None:
     assert ", ".join(OPERATORS) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("clause", "meant"),
+    [
+        ("label is nul", "is null"),
+        ("label isnull", "is null"),
+        ("label is None", "is null"),
+        ("label is not nul", "is not null"),
+        ("label IS NOTNULL", "is not null"),
+        ("label is 3", None),
+        ("label == 3", None),
+    ],
+)
+def test_a_misspelled_null_test_is_named(clause: str, meant: str | None) -> None:
+    with pytest.raises(UsageError) as error:
+        parse_condition(clause)
+    _, found, hint = str(error.value).partition("; did you mean ")
+    assert (hint if found else None) == (meant and f"{meant!r}?")
+
+
 @given(value=st.text(), operator=st.sampled_from(COMPARISONS), blank=st.sampled_from(["", " "]))
 @example(value="'; DROP TABLE run; --", operator="=", blank="")
 @example(value="%s {} $1 :name \\", operator="!=", blank=" ")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tracker.errors import LISTED_RANGES, ranges
+from tracker.errors import LISTED_RANGES, ranges, suggestion
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,22 @@ from tracker.errors import LISTED_RANGES, ranges
 )
 def test_numbers_in_few_words(numbers: list[int], words: str) -> None:
     assert ranges(numbers) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("lerning_order", "did you mean 'learning_order'?"),
+        ("LEARNING_ORDER", "did you mean 'learning_order'?"),
+        ("run", "did you mean 'run_accuracy', 'run_progress'?"),
+        ("zzz", ""),
+        ("", ""),
+    ],
+)
+def test_the_closest_choices(value: str, hint: str) -> None:
+    known = ["learning_order", "run_accuracy", "outcome", "run_progress"]
+    assert suggestion(value, known) == hint
+
+
+def test_no_more_suggestions_than_asked_for() -> None:
+    assert suggestion("runs", ["run_a", "run_b"], 1).count("run_") == 1

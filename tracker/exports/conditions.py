@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from tracker.errors import UsageError, choice_error
+from tracker.errors import UsageError, choice_error, suggestion
 
 OPERATORS = {
     "=": "=",
@@ -67,5 +67,7 @@ def parse_condition(clause: str) -> Condition:
     symbols = _SYMBOLS.match(rest)
     operator = symbols[0] if symbols else rest.split()[0]
     if operator not in OPERATORS:
-        raise choice_error("operator", operator, OPERATORS)
+        error = choice_error("operator", operator, OPERATORS)
+        meant = suggestion(rest.strip().lower().replace("none", "null"), NULL_TESTS, 1)
+        raise UsageError(f"{error}; {meant}") if meant else error
     return Condition(column, operator, rest[len(operator) :].strip())

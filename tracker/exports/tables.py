@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, text
 
-from tracker.errors import UsageError, choice_error
+from tracker.errors import UsageError, suggestion
 from tracker.exports.source import Source
 from tracker.exports.subject import Subject
 
@@ -47,6 +47,9 @@ _VIEWS = text(
     """
 )
 
+LISTING = r"`tracker psql -c '\dv'` lists all"
+"""Where a user finds every view."""
+
 Columns = Mapping[str, str]
 """The database's type of each column, in order."""
 
@@ -82,16 +85,16 @@ def find_view(
     Raises
     ------
     UsageError
-        If it is none of them, listing them.
+        If it is none of them, with the closest few and where all are listed: they are dozens.
     """
-    choices = list(choices)
     if name in views and not is_plain(views[name]):
         raise UsageError(
-            f"{what} {name!r} holds bitmaps, which no file format knows: choose one of "
-            f"{', '.join(choices)}"
+            f"{what} {name!r} holds bitmaps, which no file format knows: `tracker psql` asks it"
         )
+    choices = list(choices)
     if name not in choices:
-        raise choice_error(what, name, choices)
+        hints = " ".join(filter(None, (suggestion(name, choices), LISTING)))
+        raise UsageError(f"unknown {what} {name!r}: {hints}")
     return views[name]
 
 
