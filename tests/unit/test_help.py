@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tracker.cli.main import app
+from tracker.errors import UsageError
 
 
 def commands() -> Iterator[tuple[str, ...]]:
@@ -44,3 +45,44 @@ def test_paragraphs_stay_apart() -> None:
     lines = prose(("verify",), 120)
     assert [bool(line) for line in lines].count(False) >= 3
     assert "Lengths, missing blocks and evaluations" in " ".join(lines)
+
+
+@pytest.mark.parametrize("command", [(), ("curriculum",), ("db",), *commands()], ids=" ".join)
+def test_flags_take_no_value(command: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "120"})
+    assert result.exit_code == 0
+    assert "--help" in result.stdout
+    assert "<bool>" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        (
+            *[
+                "enqueue",
+                "--arch",
+                "mlp",
+                "--dataset",
+                "digits",
+                "--seeds",
+                "1",
+                "--curriculum",
+                "easy-first",
+            ],
+        ),
+        ("curriculum", "preview", "nobody"),
+        ("curriculum", "compare"),
+    ],
+    ids=" ".join,
+)
+def test_pacing_functions_are_those_of_the_error(command: tuple[str, ...]) -> None:
+    error = CliRunner().invoke(app, [*command, "--pacing", "rooot"]).exception
+    assert isinstance(error, UsageError)
+    said, _, names = str(error).partition(": choose one of ")
+    assert said == "unknown pacing 'rooot'"
+    # No option gives the lengths that this one needs.
+    assert "varied-exponential" not in names
+    named = command[:2] if command[0] == "curriculum" else command[:1]
+    shown = CliRunner().invoke(app, [*named, "--help"], env={"COLUMNS": "400"}).stdout
+    assert f"How the pool grows: {names}." in shown

@@ -18,6 +18,7 @@ from tracker.cli.curriculum_options import (
     GrowOption,
     PacingOption,
     StartOption,
+    check_pacing_name,
 )
 from tracker.cli.output import counted, table
 from tracker.cli.session import open_reader
@@ -130,6 +131,7 @@ def preview(
     ),
 ) -> None:
     """Draw a curriculum before training: pool and classes by epoch, both ends of its order."""
+    check_pacing_name(pacing)
     options = CurriculumOptions(
         order,
         tuple(name.strip() for name in ensemble.split(",")),

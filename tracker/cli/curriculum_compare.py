@@ -23,7 +23,7 @@ from tracker.curriculum.arms import (
     short_length,
 )
 from tracker.curriculum.comparison import ArmResult, compare_arms, final_accuracy
-from tracker.curriculum.growth import make_pacing
+from tracker.curriculum.pacing import PACING, check_pacing
 from tracker.datasets import LabelNoise, get_dataset_info
 from tracker.ensembles import Enqueued, default_name
 from tracker.errors import UsageError
@@ -48,7 +48,7 @@ def compare(
             help=f"Epochs of a short training; {SHORT_EPOCHS}, or one less than the whole has."
         ),
     ] = None,
-    pacing: Annotated[str, typer.Option(help="How the pool grows.")] = "root",
+    pacing: Annotated[str, typer.Option(help=f"How the pool grows: {', '.join(PACING)}.")] = "root",
     start: Annotated[float, typer.Option(help="First share of the examples in the pool.")] = 0.2,
     grow: Annotated[
         float,
@@ -80,7 +80,7 @@ def compare(
                           ("--examples", examples)):  # fmt: skip
         if value is not None and value <= 0:
             raise UsageError(f"{option} must be above 0, got {value}")
-    make_pacing(pacing, start=start, grow=grow)
+    check_pacing(pacing, grow, start)
     clean = _spec(dataset, arch, examples, epochs, lr)
     noisy = clean.model_copy(update={"label_noise": LabelNoise(label_noise)})
     settings = get_settings()

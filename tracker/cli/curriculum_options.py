@@ -4,10 +4,13 @@ from typing import Annotated
 
 import typer
 
+from tracker.curriculum.growth import PACINGS
 from tracker.curriculum.order import EASY_ENDS, ORDERS, check_order
-from tracker.curriculum.pacing import PACING
 from tracker.curriculum.training import CurriculumOptions
-from tracker.errors import UsageError
+from tracker.errors import UsageError, choice_error
+
+PACING_NAMES = tuple(name for name in PACINGS if name != "varied-exponential")
+"""That one needs a length for each growth, which only Python can give."""
 
 EasyOption = Annotated[
     str | None,
@@ -16,7 +19,9 @@ EasyOption = Annotated[
         "field's scores."
     ),
 ]
-PacingOption = Annotated[str | None, typer.Option(help=f"How the pool grows: {', '.join(PACING)}.")]
+PacingOption = Annotated[
+    str | None, typer.Option(help=f"How the pool grows: {', '.join(PACING_NAMES)}.")
+]
 StartOption = Annotated[float | None, typer.Option(help="First share of the examples in the pool.")]
 GrowOption = Annotated[
     float | None,
@@ -26,6 +31,12 @@ BalanceOption = Annotated[bool, typer.Option("--balance", help="Classes enter th
 DropSuspectedOption = Annotated[
     bool, typer.Option("--drop-suspected", help="Leave out what suspected_label_errors names.")
 ]
+
+
+def check_pacing_name(pacing: str | None) -> None:
+    """Refuse a name that `--pacing` does not know, listing those that its help lists."""
+    if pacing not in (None, *PACING_NAMES):
+        raise choice_error("pacing", pacing, PACING_NAMES)
 
 
 def curriculum_options(
@@ -56,6 +67,7 @@ def curriculum_options(
                 raise UsageError(f"{option} needs --curriculum beside it: {', '.join(ORDERS)}")
         return None
     check_order(order)
+    check_pacing_name(pacing)
     if ensembles is None:
         raise UsageError(
             f"--curriculum {order} needs --curriculum-scores, an ensemble of the same dataset "
