@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from tests.support.ensembles import Recorded, block_size, record, story_of
 from tracker.cli import query as command
+from tracker.cli.narrowing import ASIDE, KEYS, SAID_BY
 from tracker.db.schema import VIEWS
 from tracker.errors import UsageError
 from tracker.exports import csv_text, json_lines, parquet
@@ -42,7 +43,7 @@ def ask(connection: Connection, view: str, *where: str, **others: Any) -> list[d
 def test_every_view_without_bitmaps(connection: Connection, view: str) -> None:
     recorded = told(connection)
     if view not in list_views(connection):
-        with pytest.raises(UsageError, match=f"view '{view}' holds bitmaps.*learning_order"):
+        with pytest.raises(UsageError, match=f"view '{view}' holds bitmaps.*`tracker psql`"):
             ask(connection, view)
         return
     expected = connection.execute(text(f"SELECT * FROM {view}")).mappings().all()
@@ -111,8 +112,9 @@ def test_columns_order_and_limit(connection: Connection) -> None:
 @pytest.mark.parametrize(
     ("query", "parts"),
     [
-        (Query("learning_orde"), ["unknown view 'learning_orde'", "learning_order", "outcome"]),
-        (Query("run"), ["unknown view 'run'"]),
+        (Query("learning_orde"), ["unknown view 'learning_orde'", "mean 'learning_order'", r"\dv"]),
+        (Query("zzz"), [r"unknown view 'zzz': `tracker psql -c '\dv'` lists all"]),
+        (Query("run"), ["unknown view 'run': did you mean 'run_accuracy'"]),
         (Query('x" CROSS JOIN run --'), ["unknown view"]),
         (Query("outcome", ("predictd=1",)), ["column of outcome 'predictd'", "predicted"]),
         (Query("outcome", ("correct;=1",)), ["column of outcome 'correct;'"]),
@@ -273,10 +275,22 @@ def test_where_no_rows_come_from(engine: Engine, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(command, "open_reader", lambda: engine)
     app = typer.Typer()
     app.command()(command.query)
-    for view, said in (("ensemble_agreement", "--record outputs"), ("el2n", "--record el2n")):
+    for view, said in (
+        ("ensemble_agreement", "--record outputs"),
+        *((view, "--record el2n") for view in ("el2n", "el2n_by_held_out")),
+        ("signal", "--record confidence"),
+        *(("aum", "imported files that hold margin"), ("data_map", "that hold confidence")),
+        *((view, "that hold signals") for view in ("run_signal", "signal_by_held_out")),
+    ):
         result = CliRunner().invoke(app, [view])
         assert result.stdout == "no rows\n"
         assert said in result.stderr
     for asked in (["learning_order"], ["el2n", "--where", "position<0"]):
         result = CliRunner().invoke(app, asked)
         assert (result.stdout, result.stderr) == ("no rows\n", "")
+
+
+@pytest.mark.embedded_only
+def test_columns_that_a_narrow_table_knows_are_those_of_views(connection: Connection) -> None:
+    known = {name for columns in list_views(connection).values() for name in columns}
+    assert KEYS | ASIDE | SAID_BY.keys() | set(SAID_BY.values()) <= known

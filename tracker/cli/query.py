@@ -13,6 +13,7 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from tracker.cli import output
+from tracker.cli.narrowing import next_to_go
 from tracker.cli.session import open_reader
 from tracker.errors import UsageError, choice_error
 from tracker.exports import csv_text, json_lines, parquet
@@ -41,9 +42,6 @@ COUNT_SECONDS = 5.0
 
 TEXT_WIDTH = 40
 """Characters of a long text on a line, in a terminal too narrow for all of it."""
-
-NARROWED_FIRST = ("block", "ensemble_id", "dataset_id", "run_id", "example_id", "ensemble")
-"""Columns that a narrow terminal does without first: others say the same."""
 
 
 def query(
@@ -165,14 +163,13 @@ def _texts(values: Sequence[Any]) -> list[str]:
 
 def _fitting(cells: Sequence[Mapping[str, str]], names: Sequence[str]) -> tuple[Table, list[str]]:
     """A table that is no wider than the terminal, and the columns that it had to leave out."""
-    kept, left_out = list(names), []
+    kept, left_out = list(names), list[str]()
     table = output.table(cells, columns=kept)
     while _width(table) > output.out.width and len(kept) > 1:
         table = _narrow(output.table(cells, columns=kept))
         if _width(table) > output.out.width:
-            spare = [name for name in NARROWED_FIRST if name in kept] or kept[-1:]
-            kept.remove(spare[0])
-            left_out.append(spare[0])
+            left_out += next_to_go(kept, cells)
+            kept = [name for name in names if name not in left_out]
     return table, [name for name in names if name in left_out]
 
 

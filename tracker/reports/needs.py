@@ -8,11 +8,15 @@ _OUTPUTS = (
 )
 _HELD_OUT = "`tracker enqueue --split 90:10`"
 _PROBE = "`tracker enqueue --probe final`"
+_SUMMARY = "runs that `tracker enqueue` trains, after about a minute, and imported files that hold"
 _BOTH = "`tracker enqueue --split 90:10 --probe final`"
 
 VIEW_NEEDS: Mapping[str, str] = {
     "ensemble_agreement": _OUTPUTS,
     **dict.fromkeys(("el2n", "el2n_by_held_out"), "`tracker enqueue --record el2n`"),
+    "data_map": f"{_SUMMARY} confidence",
+    "aum": f"{_SUMMARY} margin",
+    **dict.fromkeys(("run_signal", "signal_by_held_out"), f"{_SUMMARY} signals"),
     "signal": "`tracker enqueue --record confidence,margin,loss,el2n` (any of them)",
     **dict.fromkeys(
         (
