@@ -21,8 +21,7 @@ from tests.support.ensembles import (
     with_changes,
     write,
 )
-from tests.support.reference_scores import ensemble_agreement
-from tests.support.views import assert_rows, read
+from tests.support.views import VIEWS, assert_rows, read
 from tracker import analysis
 from tracker.analysis import analyze, find_material, store
 from tracker.deletion import delete_ensemble
@@ -224,7 +223,7 @@ def test_a_current_score_is_left_alone_and_a_stale_one_computed_anew(engine: Eng
         assert_rows(
             "ensemble_agreement",
             read(connection, "ensemble_agreement", "told"),
-            ensemble_agreement(now),
+            VIEWS["ensemble_agreement"].rows(now),
         )
 
 
