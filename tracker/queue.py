@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from tracker.embedded import EmbeddedServers
 from tracker.errors import BrokerUnavailableError, UsageError
-from tracker.runs import mark_sent
+from tracker.runs import mark_sent, open_runs
 from tracker.settings import Settings
 
 TASK = "tracker.train_run"
@@ -145,6 +145,17 @@ def waiting_messages(app: Celery, settings: Settings) -> int:
     with app.connection_for_read() as connection:
         declared = connection.default_channel.queue_declare(settings.queue, passive=False)
         return int(declared.message_count)
+
+
+def nothing_waits(
+    app: Celery, engine: Engine, settings: Settings, worker: str | None = None
+) -> bool:
+    """Is no run of the queue open that `worker` could train, and no score asked for?"""
+    with engine.connect() as connection:
+        if open_runs(connection, settings.queue, worker) > 0:
+            return False
+    # Only a message tells of a score. One that is being computed ends before its worker does.
+    return waiting_messages(app, settings) == 0
 
 
 def send_analysis(app: Celery, ensemble: str, score: str) -> None:

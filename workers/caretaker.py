@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from tracker import runs
 from tracker.db import get_engine
 from tracker.logs import log_event
-from tracker.queue import send_runs, waiting_messages
+from tracker.queue import nothing_waits, send_runs, waiting_messages
 from tracker.settings import ONCE_VARIABLE, PARENT_VARIABLE, Settings
 
 logger = logging.getLogger(__name__)
@@ -60,12 +60,7 @@ class Caretaker:
 
     def is_done(self, engine: Engine) -> bool:
         """Is no run open that this worker could train, and no score asked for?"""
-        with engine.connect() as connection:
-            own = runs.worker_name(os.getpid())
-            if runs.open_runs(connection, self._settings.queue, own) > 0:
-                return False
-        # Only a message tells of a score. One that is being computed ends before the worker does.
-        return waiting_messages(self._app, self._settings) == 0
+        return nothing_waits(self._app, engine, self._settings, runs.worker_name(os.getpid()))
 
     def look_after(self, engine: Engine) -> None:
         """Queue silent runs again, and send messages for queued runs that have none."""

@@ -21,7 +21,7 @@ from tracker.devices import count_gpus
 from tracker.errors import TrackerError, UsageError
 from tracker.logs import STANDARD_ERROR, configure, log_event
 from tracker.masking import command_line
-from tracker.runs import open_runs, release, worker_name
+from tracker.runs import release, worker_name
 from tracker.settings import (
     COMMAND_VARIABLE,
     LOG_JSON_VARIABLE,
@@ -61,7 +61,10 @@ def worker(
         configure(STANDARD_ERROR)  # what is wrong with the rest is told in the same way
     devices = _devices(gpus)
     engine, app = _check_servers(settings)
-    if once and _is_idle(engine, app, settings):
+    # Loads Celery, which the command line does without until here.
+    from tracker.queue import nothing_waits
+
+    if once and nothing_waits(app, engine, settings):
         note("no run is queued or running, and no score waits: nothing to do")
         return
     configure(settings.log_json)
@@ -96,15 +99,6 @@ def _check_servers(settings: Settings) -> tuple[Engine, "Celery"]:
     app = make_celery(settings)
     check_broker(app, settings)
     return engine, app
-
-
-def _is_idle(engine: Engine, app: "Celery", settings: Settings) -> bool:
-    from tracker.queue import waiting_messages
-
-    with engine.connect() as connection:
-        if open_runs(connection, settings.queue) > 0:
-            return False
-    return waiting_messages(app, settings) == 0
 
 
 def _start(settings: Settings, device: str | None, once: bool) -> subprocess.Popen[bytes]:
