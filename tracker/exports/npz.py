@@ -22,7 +22,7 @@ from tracker.exports.source import Advance, Source
 from tracker.exports.subject import Subject
 from tracker.outcomes.held_out import read_held_out
 from tracker.outcomes.layout import plane_count
-from tracker.outcomes.outputs import HAS_OUTPUTS, read_outputs
+from tracker.outcomes.outputs import HAS_OUTPUTS, READ_NUMBERS, read_outputs
 from tracker.outcomes.reader import read_history, read_labels, read_signal
 from tracker.outcomes.signals import OUTPUTS
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Parts = Iterable[NDArray[Any]]
-
-READ_NUMBERS = 2**22
-"""Softmax outputs that are read at once: 16 MB, and a few times that on their way."""
 
 
 def write(source: Source, file: BinaryIO, advance: Advance) -> int:

@@ -23,6 +23,10 @@ SUM_TOLERANCE = 1e-3
 HAS_OUTPUTS = "has_outputs"
 """Of which runs a file has outputs, where it has not those of all."""
 
+READ_NUMBERS = 2**22
+"""Softmax outputs that are read at once to be checked or written to a file: 16 MB, and a few times
+that on their way."""
+
 _OUTPUTS = "output_block (run_id, block, evaluation, value)"
 
 # A slice is cut out by the server: what arrives here is bounded whatever the block holds.

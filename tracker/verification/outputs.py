@@ -13,10 +13,14 @@ from sqlalchemy import Connection, func, select
 
 from tracker.db.models import OutputBlock, ScoreBlock
 from tracker.outcomes.layout import BlockRange, Layout
-from tracker.outcomes.outputs import exceeded, far_from_1, read_outputs, read_predicted
+from tracker.outcomes.outputs import (
+    READ_NUMBERS,
+    exceeded,
+    far_from_1,
+    read_outputs,
+    read_predicted,
+)
 from tracker.sources import imported_from
-
-READ_NUMBERS = 2**22
 
 Finding = tuple[int | None, int | None, str]
 """An evaluation, a block (None for all), and what is wrong with its outputs."""
