@@ -13,10 +13,10 @@ from tracker.db.engine import make_engine
 from tracker.outcomes.stream import OutcomeWriter
 from tracker.outcomes.writer import EvaluationRecord
 
-EXAMPLES = 8000
+EXAMPLES = 80_000
 EVALUATIONS = 60
-BYTES_PER_SECOND = 1_000_000
-LIMIT = 200_000
+BYTES_PER_SECOND = 10_000_000
+LIMIT = 2_000_000  # beside which whatever else the process allocates meanwhile is little
 
 
 def evaluation(ordinal: int) -> EvaluationRecord:
@@ -51,6 +51,6 @@ def test_a_throttled_connection_holds_training_up_in_bounded_memory(engine: Engi
     )
     assert waited > 0.8 * (handed_over - 2 * LIMIT) / BYTES_PER_SECOND
     # What waits, what is being written and its COPY: not all that was handed over.
-    assert peak < 4 * LIMIT < handed_over / 2
+    assert peak < 3 * LIMIT < handed_over / 3
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM evaluation")) == EVALUATIONS
