@@ -7,7 +7,8 @@
 -- evaluation. last_mistake is 0 where the run was never wrong.
 --
 -- Numbers are expanded two in one, which costs little more than one alone: with five for each of
--- millions of rows, expanding is most of the work. That ends at 32,767 evaluations a run.
+-- millions of rows, expanding is most of the work. From ordinal 32,767 on, of 16 digits, two no
+-- longer fit into an integer: then `learned` and `label` are expanded alone, else they are not.
 
 CREATE VIEW forgetting AS
 SELECT
@@ -18,14 +19,17 @@ SELECT
     expanded.split,
     expanded.first_example + expanded.slot AS example_id,
     expanded.first_position + expanded.slot AS position,
-    expanded.last_mistake_and_label >> expanded.planes AS label,
+    coalesce(expanded.label, expanded.last_mistake_and_label >> expanded.planes) AS label,
     expanded.evaluations,
     expanded.events >> 2 AS forgetting_events,
     -- Right and wrong take turns: the two kinds of events differ by what came first and last.
     (expanded.events >> 2) + (expanded.events & 3) - 1 AS learning_events,
     nullif(expanded.first_correct_and_learned & expanded.never, expanded.never) AS first_correct,
     expanded.last_mistake_and_label & expanded.never AS last_mistake,
-    nullif(expanded.first_correct_and_learned >> expanded.planes, expanded.never) AS learned,
+    nullif(
+        coalesce(expanded.learned, expanded.first_correct_and_learned >> expanded.planes),
+        expanded.never
+    ) AS learned,
     expanded.first_correct_and_learned & expanded.never = expanded.never AS never_learned,
     expanded.events < 4
     AND expanded.first_correct_and_learned & expanded.never < expanded.never AS unforgettable,
@@ -55,9 +59,16 @@ FROM (
             ]
             || history_block.forgotten
         )) AS events,
-        unnest(unslice(history_block.first_correct || history_block.learned))
-            AS first_correct_and_learned,
-        unnest(unslice(history_block.last_mistake || block.label)) AS last_mistake_and_label
+        unnest(unslice(
+            history_block.first_correct
+            || CASE WHEN history_block.planes <= 15 THEN history_block.learned END
+        )) AS first_correct_and_learned,
+        unnest(unslice(CASE WHEN history_block.planes > 15 THEN history_block.learned END))
+            AS learned,
+        unnest(unslice(
+            history_block.last_mistake || CASE WHEN history_block.planes <= 15 THEN block.label END
+        )) AS last_mistake_and_label,
+        unnest(unslice(CASE WHEN history_block.planes > 15 THEN block.label END)) AS label
     FROM history_block
     INNER JOIN block
         ON history_block.dataset_id = block.dataset_id AND history_block.block = block.block

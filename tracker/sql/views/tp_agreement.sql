@@ -30,7 +30,8 @@ FROM (
     SELECT
         number.*,
         CASE
-            WHEN number.held_out IS NOT NULL THEN number.held_out >> number.planes
+            WHEN number.held_out IS NOT NULL
+                THEN coalesce(number.runs_held_out_alone, number.held_out >> number.planes)
             WHEN number.split = 'train' THEN 0
             ELSE number.runs
         END AS runs_held_out,
@@ -57,9 +58,20 @@ FROM (
             generate_series(0, block.size - 1) AS slot,
             unnest(unslice(tp_block.correct)) AS correct,
             unnest(unslice(block.label)) AS label,
-            -- Two numbers in one, which costs less than two; none where no run has a bitmap.
+            -- Two numbers in one, which costs less than two; none where no run has a bitmap. With
+            -- more than 31 digits together they do not fit into an integer, and are two.
             cardinality(tp_block.correct_held_out) AS planes,
-            unnest(unslice(tp_block.correct_held_out || tp_block.runs_held_out)) AS held_out
+            unnest(unslice(
+                tp_block.correct_held_out
+                || CASE
+                    WHEN cardinality(tp_block.correct_held_out || tp_block.runs_held_out) <= 31
+                        THEN tp_block.runs_held_out
+                END
+            )) AS held_out,
+            unnest(unslice(CASE
+                WHEN cardinality(tp_block.correct_held_out || tp_block.runs_held_out) > 31
+                    THEN tp_block.runs_held_out
+            END)) AS runs_held_out_alone
         FROM tp_block
         INNER JOIN block ON tp_block.dataset_id = block.dataset_id AND tp_block.block = block.block
     ) AS number
