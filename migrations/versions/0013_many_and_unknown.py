@@ -1,4 +1,4 @@
-"""Numbers of any width in forgetting and tp_agreement.
+"""Numbers of any width in forgetting and tp_agreement; unknown ensembles are errors of functions.
 
 Revision: 0013
 """
@@ -14,12 +14,24 @@ down_revision = "0012"
 SCRIPTS = (
     "views/tp_agreement",
     "views/forgetting",
+    "functions/cross_consistency_of",
+    "functions/dichotomy_summary_at",
+    "functions/example_block",
+    "functions/first_correct_last_mistake_by",
+    "functions/forgetting_ranking",
+    "functions/induced_class_at",
 )
 BEFORE = {
     "views/tp_agreement": "0011",
     "views/forgetting": "0010",
+    "functions/cross_consistency_of": "0002",
+    "functions/dichotomy_summary_at": "0002",
+    "functions/example_block": "0010",
+    "functions/first_correct_last_mistake_by": "0002",
+    "functions/forgetting_ranking": "0002",
+    "functions/induced_class_at": "0002",
 }
-"""By which revision each was frozen as it was: with the same columns."""
+"""By which revision each was frozen as it was: with the same columns or arguments."""
 # End of frozen.
 
 

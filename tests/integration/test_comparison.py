@@ -398,7 +398,6 @@ def test_infinite_is_the_default_and_others_are_refused(
     assert rows_of(connection, sql.format(""), name=histories.name) == rows_of(
         connection, sql.format(", 'infinite'"), name=histories.name
     )
-    assert rows_of(connection, sql.format(""), name="no such ensemble") == []
     with pytest.raises(DBAPIError, match="zero, evaluations or infinite, got never"):
         rows_of(connection, sql.format(", 'never'"), name=histories.name)
 

@@ -338,9 +338,10 @@ def test_curves_refuse_bands_of_other_examples(connection: Connection) -> None:
         ask(connection, "SELECT * FROM first_correct_last_mistake_by('three', 'train', '{1,2}')")
 
 
-def test_curves_refuse_what_does_not_exist(connection: Connection) -> None:
-    with pytest.raises(DBAPIError, match="no ensemble 'none' with a split 'train'"):
-        ask(connection, "SELECT * FROM first_correct_last_mistake_by('none', 'train', '{1}')")
+def test_curves_refuse_a_split_that_does_not_exist(connection: Connection) -> None:
+    record(connection, story_of([[[1]]], name="one"))
+    with pytest.raises(DBAPIError, match="first_correct_last_mistake_by: 'one' has no split 'val'"):
+        ask(connection, "SELECT * FROM first_correct_last_mistake_by('one', 'val', '{1}')")
 
 
 def test_bands_are_deciles_of_the_split(connection: Connection) -> None:

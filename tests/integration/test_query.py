@@ -135,6 +135,8 @@ def test_columns_order_and_limit(connection: Connection) -> None:
         (Query("run_signal", ("signal=los",)), ["unknown signal 'los'", "confidence", "loss"]),
         (Query("outcome", ("ensemble=nobody",)), ["no ensemble 'nobody'", "story-"]),
         (Query("outcome", ensemble="nobody"), ["no ensemble 'nobody'", "story-"]),
+        (Query("order_correlation", ("ensemble_a=nobody",)), ["no ensemble 'nobody'", "story-"]),
+        (Query("both_or_only", ("ensemble_b=nobody",)), ["no ensemble 'nobody'", "story-"]),
         (Query("outcome", ensemble="nul\0"), ["ensemble"]),
         (Query("outcome", ensemble="\udcff"), ["ensemble"]),
         (Query("run_progress", ("started_at>soon",)), ["'soon'", "timestamp"]),

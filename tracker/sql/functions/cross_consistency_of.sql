@@ -2,8 +2,9 @@
 -- Source: Hacohen 2019 s.4.1; see the view cross_consistency_histogram.
 --
 -- At any evaluation of the one and of the other; those that the paper compares are in
--- matched_evaluations. No rows where one is not recorded, or the datasets differ. A function, so
--- that two numbers are enough to name the rows wanted: a view would have to make all pairs.
+-- matched_evaluations. No rows where one is not recorded, or the datasets differ; an unknown
+-- ensemble is an error. A function, so that two numbers are enough to name the rows wanted: a view
+-- would have to make all pairs.
 
 CREATE FUNCTION cross_consistency_of(
     ensemble_a TEXT, evaluation_a INTEGER, ensemble_b TEXT, evaluation_b INTEGER
@@ -19,7 +20,17 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE ROWS 50000
 AS $$
+DECLARE
+    unknown TEXT;
 BEGIN
+    SELECT asked.name INTO unknown
+    FROM unnest(ARRAY[ensemble_a, ensemble_b]) WITH ORDINALITY AS asked (name, place)
+    WHERE NOT EXISTS (SELECT FROM ensemble WHERE ensemble.name = asked.name)
+    ORDER BY asked.place;
+    IF found THEN
+        RAISE EXCEPTION 'cross_consistency_of: there is no ensemble named %',
+            quote_literal(unknown);
+    END IF;
     RETURN QUERY
     SELECT
         expanded.split,

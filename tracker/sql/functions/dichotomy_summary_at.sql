@@ -1,7 +1,8 @@
 -- dichotomy_summary_at: the view dichotomy_summary of one ensemble, with a tolerance
 -- Source: Meding 2022; see dichotomous_difficulty.
 --
--- Evaluations that no more than 2 `tolerance` runs have recorded have no rows.
+-- Evaluations that no more than 2 `tolerance` runs have recorded have no rows. An unknown ensemble
+-- is an error.
 
 CREATE FUNCTION dichotomy_summary_at(ensemble TEXT, tolerance INTEGER)
 RETURNS TABLE (
@@ -22,6 +23,9 @@ RETURNS TABLE (
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
 AS $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM ensemble AS one WHERE one.name = dichotomy_summary_at.ensemble) THEN
+        RAISE EXCEPTION 'dichotomy_summary_at: there is no ensemble named %', quote_literal(ensemble);
+    END IF;
     IF tolerance < 0 THEN
         RAISE EXCEPTION 'dichotomy_summary_at: tolerance must be at least 0, got %', tolerance;
     END IF;

@@ -5,7 +5,8 @@
 -- Evaluations are compared with those of the same ordinal; given evaluation_a, with evaluation_b
 -- (the same ordinal if that is not given): ensembles may differ in how often they are evaluated
 -- (see ensemble_evaluation). With `in_between`, examples that all runs of both ensembles have
--- right, or none has, are left out (Meding 2022 s.3.3).
+-- right, or none has, are left out (Meding 2022 s.3.3). An unknown ensemble is an error, and so are
+-- two of different datasets, or one twice.
 -- NULL: shares where no example is left, kappa also where chance alone explains full consistency.
 
 CREATE FUNCTION error_consistency_between(

@@ -11,7 +11,8 @@
 --   first_correct  the run has had right at some evaluation up to this one
 --   accuracy       it has right at this one
 --   last_mistake   it has right from this one on, up to its last recorded one
--- so that first_correct >= accuracy >= last_mistake.
+-- so that first_correct >= accuracy >= last_mistake. An unknown ensemble, a split that it has not,
+-- and bands of another size are errors.
 
 CREATE FUNCTION first_correct_last_mistake_by(ensemble TEXT, split TEXT, bands INTEGER[])
 RETURNS TABLE (
@@ -34,9 +35,14 @@ BEGIN
     WHERE
         one.name = first_correct_last_mistake_by.ensemble
         AND split.split = first_correct_last_mistake_by.split;
-    IF NOT found THEN
-        RAISE EXCEPTION 'first_correct_last_mistake_by: no ensemble % with a split %',
+    IF NOT found AND EXISTS (
+        SELECT FROM ensemble AS one WHERE one.name = first_correct_last_mistake_by.ensemble
+    ) THEN
+        RAISE EXCEPTION 'first_correct_last_mistake_by: % has no split %',
             quote_literal(ensemble), quote_literal(split);
+    ELSIF NOT found THEN
+        RAISE EXCEPTION 'first_correct_last_mistake_by: there is no ensemble named %',
+            quote_literal(ensemble);
     END IF;
     IF cardinality(bands) <> part.size THEN
         RAISE EXCEPTION 'first_correct_last_mistake_by: % has % examples, but bands has % numbers',

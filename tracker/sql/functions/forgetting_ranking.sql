@@ -5,7 +5,8 @@
 --   'evaluations'  the number of evaluations (epochs), as Toneva's order_examples_by_forgetting.py
 --   'infinite'     infinity, as the "data diet" code (Paul 2021); the default
 -- `forgetting_events` is the sum over the counted runs, as in Toneva's script; `rank` counts from
--- the least forgotten within the split, equals sharing the best. Any other policy is an error.
+-- the least forgotten within the split, equals sharing the best. Any other policy is an error, and
+-- so is an unknown ensemble.
 
 CREATE FUNCTION forgetting_ranking(ensemble TEXT, never_learned TEXT DEFAULT 'infinite')
 RETURNS TABLE (
@@ -26,6 +27,9 @@ BEGIN
         RAISE EXCEPTION
             'forgetting_ranking: never_learned must be zero, evaluations or infinite, got %',
             coalesce(never_learned, 'NULL');
+    END IF;
+    IF NOT EXISTS (SELECT FROM ensemble AS one WHERE one.name = forgetting_ranking.ensemble) THEN
+        RAISE EXCEPTION 'forgetting_ranking: there is no ensemble named %', quote_nullable(ensemble);
     END IF;
     RETURN QUERY
     SELECT

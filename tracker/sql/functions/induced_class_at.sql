@@ -2,7 +2,8 @@
 -- Source: Hacohen 2019 app. E, Fig. 27: classes emerge one after the other. See the view
 -- induced_class, which is over all evaluations; ties as there.
 --
--- Of the runs whose predicted classes are known there; no rows where there are none.
+-- Of the runs whose predicted classes are known there; no rows where there are none. An unknown
+-- ensemble is an error.
 
 CREATE FUNCTION induced_class_at(ensemble TEXT, evaluation INTEGER)
 RETURNS TABLE (
@@ -17,6 +18,9 @@ RETURNS TABLE (
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE ROWS 50000
 AS $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM ensemble AS one WHERE one.name = induced_class_at.ensemble) THEN
+        RAISE EXCEPTION 'induced_class_at: there is no ensemble named %', quote_literal(ensemble);
+    END IF;
     RETURN QUERY
     SELECT
         expanded.split,
