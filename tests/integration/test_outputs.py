@@ -287,6 +287,10 @@ DAMAGES = {
         f"UPDATE output_block SET value[1] = value[1] + 0.01 WHERE {AT}",
         [f"{PLACE}: outputs do not sum to 1 for 1 of 8 examples, first example_id 19"],
     ),
+    "no number beside numbers": (
+        f"UPDATE output_block SET value[1] = 'NaN' WHERE {AT}",
+        [f"{PLACE}: outputs do not sum to 1 for 1 of 8 examples, first example_id 19"],
+    ),
     "two examples": (
         f"UPDATE output_block SET value = {SWAPPED} WHERE {AT}",
         [

@@ -136,6 +136,22 @@ def test_what_is_no_number_comes_back(engine: Engine, tmp_path: Path) -> None:
     assert scores(engine, "again") == scores(engine, "ours")
 
 
+def test_no_number_beside_numbers_leaves_nothing_behind(engine: Engine, tmp_path: Path) -> None:
+    """In the last run: those before it are imported by then."""
+    recorded(engine, STORY)
+    file = exported(engine, "ours", tmp_path)
+    with np.load(file) as archive:
+        arrays = dict(archive)
+    arrays["outputs"][RUNS - 1, 3, 0] = np.nan
+    np.savez(file, **arrays)
+    place = rf"outputs\[{RUNS - 1}, 3\] is no probability a class: .* got nan beside numbers"
+    with pytest.raises(UsageError, match=f"cannot import ours.npz: {place}"):
+        import_ensemble(engine, [file], "again", dataset="data")
+    with engine.connect() as connection:
+        assert connection.scalars(text("SELECT name FROM ensemble")).all() == ["ours"]
+    assert stored(engine, "again") == []
+
+
 def test_some_runs_have_none(engine: Engine, tmp_path: Path) -> None:
     recorded(engine, STORY)
     without(engine, "ours", [1])

@@ -75,6 +75,13 @@ def test_a_run_that_diverged_has_no_numbers(tmp_path: Path) -> None:
     assert told.all_outputs
 
 
+def test_an_example_of_a_run_has_no_numbers(tmp_path: Path) -> None:
+    """The examples around it keep theirs, to the bit."""
+    array = changed((1, 2), np.nan).astype(np.float32)
+    told = read(tmp_path, outputs=array)
+    np.testing.assert_array_equal(np.array(list(outputs_of(told).values())), array)
+
+
 def test_right_and_wrong_alone_may_have_them(tmp_path: Path) -> None:
     told = read(tmp_path, predicted=None, correct=LABEL[None, :, None] == PREDICTED)
     assert len(outputs_of(told)) == RUNS
@@ -91,6 +98,22 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "infinite": ({"outputs": changed((0, 4, 1), np.inf)}, r"outputs\[0, 4\] is no probability"),
     "beyond single precision": ({"outputs": changed((0, 4, 1), 1e300)}, r"outputs\[0, 4\] is no"),
+    "nan beside numbers": (
+        {"outputs": changed((1, 2, 0), np.nan)},
+        r"outputs\[1, 2\] is no probability a class: .* got nan beside numbers$",
+    ),
+    "nan in a row that is wrong besides": (
+        {"outputs": np.where(np.arange(CLASSES) == 1, np.nan, changed((2, 4), -9.0))},
+        r"outputs\[0, 0\] is no probability a class: .* got nan beside numbers$",
+    ),
+    "nan beside what is infinite": (
+        {"outputs": np.where(np.arange(CLASSES) == 1, np.nan, changed((0, 0), np.inf))},
+        r"outputs\[0, 0\] is no probability a class: .* got nan beside numbers$",
+    ),
+    "infinite both ways": (
+        {"outputs": np.full((RUNS, EXAMPLES, CLASSES), [np.inf, -np.inf, 0])},
+        r"outputs\[0, 0\] is no probability a class: .* got -inf$",
+    ),
     "another class": (
         {"outputs": np.roll(OUTPUTS, 1, 2)},
         rf"outputs\[0, 0, {(PREDICTED[0, 0, -1] + 1) % CLASSES}\] is the largest, but the "

@@ -9,7 +9,7 @@ label : class indices [X], optional
 margin, confidence, loss, el2n, output_margin, input_margin : [R, X, E], optional
     An evaluation at which all examples have NaN has not recorded it.
 outputs : probabilities [R, X, K], optional
-    Softmax outputs at the last evaluation.
+    Softmax outputs at the last evaluation; NaN for all classes where a run has diverged.
 has_outputs : bool or 0/1 [R], optional
     Which runs have recorded their outputs; all if not given.
 example or stimulus : integers or strings [X], optional

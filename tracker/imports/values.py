@@ -84,18 +84,25 @@ def as_signal(
 
 
 def as_outputs(values: NDArray[Any], refusal: Refusal) -> NDArray[np.float32]:
-    """Softmax outputs [X, K] in single precision: probabilities of each example, or NaN."""
+    """Softmax outputs [X, K] in single precision: probabilities of each example, or NaN alone."""
     with np.errstate(over="ignore", invalid="ignore"):
         outputs = values.astype(np.float32)
         wrong = far_from_1(outputs)
     if wrong.any():
         (example,) = first(wrong)
-        least, total = outputs[example].min(), outputs[example].sum(dtype=np.float64)
-        got = f"{least:.6g}" if least < 0 else f"the sum {total:.6g}"
+        got = _no_probability(outputs[example])
         raise refusal(
             (example,), f"is no probability a class: from 0 on, with the sum 1, got {got}"
         )
     return outputs
+
+
+def _no_probability(outputs: NDArray[np.float32]) -> str:
+    """Why these of one example [K] are none."""
+    if np.isnan(outputs).any():
+        return "nan beside numbers"
+    least = outputs.min()
+    return f"{least:.6g}" if least < 0 else f"the sum {outputs.sum(dtype=np.float64):.6g}"
 
 
 def first_double(ids: Sequence[int | str]) -> int | None:

@@ -140,9 +140,15 @@ def read_predicted(
 
 
 def far_from_1(outputs: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Of which examples [N] the outputs [N, K] are no probabilities; NaN may be anything."""
+    """Of which examples [N] the outputs [N, K] are no probabilities.
+
+    A softmax of what is no number is NaN for all classes, as a run that diverged has it: that is
+    not far from 1. NaN beside numbers comes from no softmax, and is.
+    """
     sums = outputs.sum(1, dtype=np.float64)
     off: NDArray[np.bool_] = (np.abs(sums - 1) > SUM_TOLERANCE) | (outputs < 0).any(1)
+    lost = np.isnan(sums)
+    off[lost] = ~np.isnan(outputs[lost]).all(1)
     return off
 
 
