@@ -21,7 +21,7 @@ from tracker.ensembles import default_name, enqueue_runs
 from tracker.errors import DatasetMismatchError, NotFoundError, UsageError
 from tracker.holdout import parse_holdout
 from tracker.recipes import get_architecture
-from tracker.registry import register_dataset
+from tracker.registry import RegisteredDataset, get_dataset, register_dataset
 from tracker.settings import Settings
 from tracker.spans import Span
 from tracker.specs import EnsembleSpec
@@ -45,7 +45,7 @@ def test_runs_train_in_the_order_of_scores_that_were_fixed(
     for run in reference.added:
         assert work(engine, settings, run, "here:1") == "complete"
     options = CurriculumOptions("easy-first", ("reference",), pacing="linear", balance=True)
-    added, examples = curriculum_of(engine, options, dataset.id)
+    added, examples = curriculum_of(engine, options, dataset)
     spec = SPEC.model_copy(update={"curriculum": added})
     assert EnsembleSpec.model_validate(spec.model_dump(mode="json")) == spec
     name = default_name(spec)
@@ -87,11 +87,16 @@ def suspicious(engine: Engine) -> Recorded:
         return record(connection, story_of(right, name="reference"))
 
 
+def dataset_of(engine: Engine, recorded: Recorded) -> RegisteredDataset:
+    with engine.connect() as connection:
+        return get_dataset(connection, recorded.story.dataset)
+
+
 @pytest.mark.embedded_only
 def test_suspected_label_errors_are_left_out(engine: Engine) -> None:
     recorded = suspicious(engine)
     options = CurriculumOptions("shuffled", ("reference",), drop_suspected=True)
-    spec, examples = curriculum_of(engine, options, recorded.dataset_id)
+    spec, examples = curriculum_of(engine, options, dataset_of(engine, recorded))
     assert examples.weights is not None
     assert examples.weights.tolist() == [1, 0, 1, 1, 1]
     assert spec.source["dropped"] == "suspected_label_errors"
@@ -107,20 +112,24 @@ def test_references_that_say_nothing_of_the_dataset_are_refused(engine: Engine) 
         DatasetMismatchError,
         match=f"'reference' is of dataset {recorded.story.dataset}, not of digits-50, whose",
     ):
-        curriculum_of(engine, CurriculumOptions("easy-first", ("reference",)), other.id)
+        curriculum_of(engine, CurriculumOptions("easy-first", ("reference",)), other)
     with pytest.raises(UsageError, match="no ensemble 'refrence': choose one of reference"):
-        curriculum_of(engine, CurriculumOptions("easy-first", ("refrence",)), recorded.dataset_id)
+        curriculum_of(
+            engine, CurriculumOptions("easy-first", ("refrence",)), dataset_of(engine, recorded)
+        )
 
 
 @pytest.mark.embedded_only
 def test_unknown_scores_are_told_from_scores_whose_easy_end_is_unknown(engine: Engine) -> None:
     recorded = suspicious(engine)
     with pytest.raises(UsageError, match="unknown score 'accesibility': choose one of accessibil"):
-        curriculum_of(engine, replace(EASY_FIRST, score="accesibility"), recorded.dataset_id)
+        curriculum_of(
+            engine, replace(EASY_FIRST, score="accesibility"), dataset_of(engine, recorded)
+        )
     consensus = replace(EASY_FIRST, score="example_difficulty.consensus_class")
     with pytest.raises(UsageError, match=r"which end of .*consensus_class' is easy.*--easy high"):
-        curriculum_of(engine, consensus, recorded.dataset_id)
-    spec, _ = curriculum_of(engine, replace(consensus, easy="low"), recorded.dataset_id)
+        curriculum_of(engine, consensus, dataset_of(engine, recorded))
+    spec, _ = curriculum_of(engine, replace(consensus, easy="low"), dataset_of(engine, recorded))
     assert spec.parameters["easy"] == "low"
 
 

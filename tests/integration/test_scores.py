@@ -149,7 +149,9 @@ def test_a_missing_split_lists_those_that_exist(engine: Engine, demo: Recorded) 
 def test_stored_examples_are_the_dataset(engine: Engine, demo: Recorded, name: str) -> None:
     given = split_of(demo, name)
     stored = read_split("demo", name, engine)
-    assert stored == StoredSplit("demo", demo.dataset_id, name, len(given), given.fingerprint)
+    assert stored == StoredSplit(
+        "demo", demo.story.dataset, demo.dataset_id, name, len(given), given.fingerprint
+    )
     hashes, labels = read_examples(stored, engine)
     assert hashes == given.hashes
     assert labels.tolist() == given.labels.tolist()

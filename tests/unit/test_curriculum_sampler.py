@@ -25,7 +25,7 @@ def pictures(count: int = N) -> TensorDataset:
 
 def stored(dataset: TensorDataset) -> StoredSplit:
     fingerprint = split_fingerprint(*examples_of(dataset))
-    return StoredSplit("demo", 1, "train", len(dataset), fingerprint)
+    return StoredSplit("demo", "pictures", 1, "train", len(dataset), fingerprint)
 
 
 def seen(loader: DataLoader[object]) -> list[int]:

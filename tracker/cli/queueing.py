@@ -47,7 +47,7 @@ def queue_ensemble(
     dataset = _register(engine, settings, spec)
     examples = None
     if curriculum is not None:
-        added, examples = curriculum_of(engine, curriculum, dataset.id)
+        added, examples = curriculum_of(engine, curriculum, dataset)
         spec = spec.model_copy(update={"curriculum": added})
         if missing := missing_words(curriculum.curriculum(), examples):
             note(f"{curriculum.score}: {missing}")

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from tracker.curriculum.columns import NEVER_IF_NULL, Score, find_score
 from tracker.datasets.pictureless import is_pictureless
-from tracker.db.models import Ensemble, Example, Split
+from tracker.db.models import Dataset, Ensemble, Example, Split
 from tracker.ensembles import unknown_ensemble
 from tracker.errors import DatasetMismatchError, UsageError, choice_error
 from tracker.reports.needs import source_of
@@ -51,6 +51,8 @@ class StoredSplit:
     """One split of the dataset on which an ensemble was trained."""
 
     ensemble: str
+    dataset: str
+    """Its name."""
     dataset_id: int
     split: str
     size: int
@@ -193,7 +195,8 @@ def read_scores(
 
 def _find_split(connection: "Connection", ensemble: str, split: str) -> StoredSplit:
     found = connection.execute(
-        select(Split.dataset_id, Split.size, Split.fingerprint)
+        select(Dataset.name, Split.dataset_id, Split.size, Split.fingerprint)
+        .join(Dataset, Dataset.id == Split.dataset_id)
         .join(Ensemble, Ensemble.dataset_id == Split.dataset_id)
         .where(Ensemble.name == ensemble, Split.split == split)
     ).one_or_none()
@@ -205,7 +208,9 @@ def _find_split(connection: "Connection", ensemble: str, split: str) -> StoredSp
         .limit(1)
     )
     pictures = content_hash is None or not is_pictureless(content_hash)
-    return StoredSplit(ensemble, found.dataset_id, split, found.size, found.fingerprint, pictures)
+    return StoredSplit(
+        ensemble, found.name, found.dataset_id, split, found.size, found.fingerprint, pictures
+    )
 
 
 def _read(connection: "Connection", stored: StoredSplit, score: Score) -> Floats:

@@ -1,7 +1,7 @@
 """Ensembles that train under a curriculum: scores as of the enqueue, an order for each run.
 
 options = CurriculumOptions("easy-first", ("mnist5k-mlp-tiny",))
-spec, examples = curriculum_of(engine, options, dataset.id)
+spec, examples = curriculum_of(engine, options, dataset)
 order = RunOrder(spec, examples, seed=3, epochs=30)
 order.indices(epoch)
 """
@@ -19,8 +19,8 @@ from tracker.curriculum.order import BLIND, EASY_ENDS, UNPACED, Easy, Indices, c
 from tracker.curriculum.plan import Examples, make_ranking, plan_epoch
 from tracker.curriculum.records import snapshot_digest
 from tracker.curriculum.scores import Question, StoredSplit, ask, read_examples, read_split
-from tracker.db.models import Dataset
 from tracker.errors import DatasetMismatchError, UsageError
+from tracker.registry import RegisteredDataset
 from tracker.schedule import Schedule
 from tracker.specs import CurriculumSpec, EnsembleSpec
 
@@ -95,13 +95,13 @@ class CurriculumOptions:
 
 
 def curriculum_of(
-    engine: Engine, options: CurriculumOptions, dataset_id: int
+    engine: Engine, options: CurriculumOptions, dataset: RegisteredDataset
 ) -> tuple[CurriculumSpec, Examples]:
     """The curriculum of an ensemble to be queued, and what it goes by: the scores of this moment.
 
     Parameters
     ----------
-    dataset_id
+    dataset
         Of the ensemble to be queued.
 
     Raises
@@ -112,11 +112,10 @@ def curriculum_of(
         If the reference ensemble was trained on other examples.
     """
     split = read_split(options.ensembles[0], "train", engine)
-    if split.dataset_id != dataset_id:
+    if split.dataset_id != dataset.id:
         raise DatasetMismatchError(
-            f"ensemble {split.ensemble!r} is of dataset {_dataset_name(engine, split.dataset_id)}, "
-            f"not of {_dataset_name(engine, dataset_id)}, whose examples or labels are others: its "
-            "scores say nothing of these"
+            f"ensemble {split.ensemble!r} is of dataset {split.dataset}, not of {dataset.name}, "
+            "whose examples or labels are others: its scores say nothing of these"
         )
     # Before the parameters: of a score that does not exist nobody asks which end is easy.
     answer = ask(Question(options.ensembles, options.score), engine)
@@ -142,11 +141,6 @@ def curriculum_of(
     # What nobody could train on is refused now, and not by every worker.
     make_ranking(curriculum, examples)
     return spec, examples
-
-
-def _dataset_name(engine: Engine, dataset_id: int) -> str | None:
-    with engine.connect() as connection:
-        return connection.scalar(select(Dataset.name).where(Dataset.id == dataset_id))
 
 
 def _unsuspected(engine: Engine, split: StoredSplit) -> NDArray[np.float64]:

@@ -99,8 +99,8 @@ def curriculum_preview(
         subject = find_subject(connection, reference, "train")
         dataset = _pictures(subject.info)
         check_fingerprint(connection, dataset)
-        dataset_id = get_dataset(connection, subject.info.dataset).id
-    _, examples = curriculum_of(engine, options, dataset_id)
+        registered = get_dataset(connection, subject.info.dataset)
+    _, examples = curriculum_of(engine, options, registered)
     curriculum = options.curriculum(epochs, seed)
     split = dataset.splits["train"]
     ranking = make_ranking(curriculum, examples)
