@@ -50,6 +50,8 @@ FROM (
         bitslice_sum(bitslice_mask(history_block.last_mistake, side.members)) AS last_mistake,
         bitslice_sum(bitslice_mask(history_block.forgotten, side.members)) AS forgotten
     FROM history_block
+    -- The sides of run_side, told anew: joined to it, PostgreSQL expects 2 rows of hundreds, and
+    -- joins them in nested loops.
     LEFT JOIN run_block
         ON history_block.run_id = run_block.run_id AND history_block.block = run_block.block
     CROSS JOIN
