@@ -24,7 +24,7 @@ from tests.support.ensembles import (
 from tests.support.reference import accessibilities
 from tests.support.reference_comparison import both_or_only, cross_consistency, easiest_overlap
 from tracker.cli import compare as command
-from tracker.db.models import Ensemble
+from tracker.db.models import Ensemble, Run
 from tracker.errors import NotFoundError, TrackerError, UsageError
 from tracker.holdout import parse_holdout
 from tracker.reports import Comparison, compare
@@ -95,8 +95,10 @@ def test_order_is_scipys(found: Comparison) -> None:
     assert found.order.examples == 30
 
 
-def kappas(one: Story, other: Story, at: tuple[int, int]) -> list[float]:
-    """scikit-learn's of every pair of runs on right and wrong."""
+def kappas(
+    one: Story, other: Story, at: tuple[int, int], same_seed: bool | None = None
+) -> list[float]:
+    """scikit-learn's of every pair of runs on right and wrong; a story's seeds count from 0."""
     pairs = (
         combinations(range(one.runs), 2)
         if one is other
@@ -105,6 +107,7 @@ def kappas(one: Story, other: Story, at: tuple[int, int]) -> list[float]:
     return [
         cohen_kappa_score(one.correct[r, :30, at[0]], other.correct[s, :30, at[1]])
         for r, s in pairs
+        if same_seed is None or (r == s) is same_seed
     ]
 
 
@@ -116,7 +119,10 @@ def test_error_consistency_is_scikit_learns(found: Comparison) -> None:
         (errors.within_a, kappas(SLOW, SLOW, (at[0], at[0]))),
         (errors.within_b, kappas(FAST, FAST, (at[1], at[1]))),
         (errors.across, kappas(SLOW, FAST, at)),
+        (errors.same_seed, kappas(SLOW, FAST, at, same_seed=True)),
+        (errors.other_seeds, kappas(SLOW, FAST, at, same_seed=False)),
     ):
+        assert told is not None
         figures = (told.pairs, told.mean, told.min, told.max)
         assert figures == pytest.approx(
             (len(expected), np.mean(expected), min(expected), max(expected))
@@ -146,7 +152,42 @@ def test_what_is_printed(
     assert row[:2] == [str(pair.evaluation_a), str(pair.evaluation_b)]
     assert row[4:] == [str(n) for n in (pair.both_right, pair.only_a, pair.only_b, pair.neither)]
     assert f"{found.order.spearman:.3f}" in text
-    assert f"{found.errors.across.mean:.3f}" in text
+    assert found.errors.same_seed is not None
+    assert found.errors.other_seeds is not None
+    for words, kappa in (
+        ("one of each, same seed", found.errors.same_seed),
+        ("one of each, other seeds", found.errors.other_seeds),
+    ):
+        [row] = [line for line in lines if line.startswith(words)]
+        assert row.removeprefix(words).split()[:2] == [str(kappa.pairs), f"{kappa.mean:.3f}"]
+    assert "same seed: from equal initial weights" in text
+    assert "--seed-start" in text
+
+
+@pytest.mark.parametrize("differ_in", ["arch", "seeds"])
+def test_equal_seeds_are_told_apart_only_where_they_mean_equal_weights(
+    engine: Engine,
+    two: tuple[Recorded, Recorded],
+    monkeypatch: pytest.MonkeyPatch,
+    differ_in: str,
+) -> None:
+    both = compare(engine, "slow", "fast").errors
+    assert both.same_seed is not None
+    assert both.other_seeds is not None
+    assert (both.across.pairs, both.same_seed.pairs, both.other_seeds.pairs) == (12, 3, 9)
+    fast = two[1].ensemble_id
+    mlp = spec_of(FAST).model_copy(update={"arch": "mlp"}).model_dump(mode="json")
+    changes = {
+        "arch": update(Ensemble).where(Ensemble.id == fast).values(spec=mlp),
+        "seeds": update(Run).where(Run.ensemble_id == fast).values(seed=Run.seed + 10),
+    }
+    with engine.begin() as connection:
+        connection.execute(changes[differ_in])
+    found = compare(engine, "slow", "fast").errors
+    assert (found.across.pairs, found.same_seed, found.other_seeds) == (12, None, None)
+    text = ask(engine, monkeypatch, "slow", "fast")
+    assert "one of each " in text
+    assert "same seed" not in text
 
 
 def test_what_each_was_trained_on_and_in_which_order_is_said(

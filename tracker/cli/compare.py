@@ -135,16 +135,19 @@ def _errors(found: Comparison) -> None:
         f"{found.time_unit_a} {errors.evaluation_a} of a, "
         f"{found.time_unit_b} {errors.evaluation_b} of b"
     )
-    rows = [
-        _kappas(word, kappas)
-        for word, kappas in (
-            ("two runs of a", errors.within_a),
-            ("two runs of b", errors.within_b),
-            ("one of each", errors.across),
-        )
-    ]
+    pairs = {"two runs of a": errors.within_a, "two runs of b": errors.within_b}
+    if errors.same_seed is None or errors.other_seeds is None:
+        pairs["one of each"] = errors.across
+    else:
+        pairs["one of each, same seed"] = errors.same_seed
+        pairs["one of each, other seeds"] = errors.other_seeds
+    rows = [_kappas(word, kappas) for word, kappas in pairs.items()]
     print_table(f"Do they err on the same examples? Error consistency at {at}", rows)
     output.out.print("Cohen's kappa of being right: 0 as by chance, 1 on the very same examples.")
+    if errors.same_seed is not None:
+        output.out.print(
+            "same seed: from equal initial weights, and so more alike; enqueue --seed-start sets it"
+        )
 
 
 def _kappas(word: str, kappas: Kappas) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Everything that `tracker compare` says of two ensembles of one dataset."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -15,12 +15,14 @@ from sqlalchemy import (
     TableClause,
     func,
     select,
+    true,
 )
 
 from tracker.errors import UsageError
 from tracker.reports import views
 from tracker.reports.ensembles import EnsembleInfo
 from tracker.reports.subject import find_subject, snapshot
+from tracker.specs import EnsembleSpec
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,14 @@ class ErrorConsistency:
     within_a: Kappas
     within_b: Kappas
     across: Kappas
+    """Of every run of a with every run of b."""
+    same_seed: Kappas | None
+    """Of `across`, the pairs of equal seed; None unless they start from the same weights.
+
+    A run's seed draws the initial weights, and the order of the batches: two networks of one
+    architecture and one seed err alike, whatever the ensembles have in common."""
+    other_seeds: Kappas | None
+    """The other pairs of `across`; None where `same_seed` is."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +156,7 @@ def compare(engine: Engine, a: str, b: str, split: str = "train") -> Comparison:
             order=_order(connection, a, b, split),
             matched_evaluations=len(matched),
             matched=closest,
-            errors=_errors(connection, a, b, split, last),
+            errors=_errors(connection, one.info, other.info, split, last),
         )
 
 
@@ -193,38 +203,64 @@ def _closest(matched: Sequence[MatchedPair]) -> tuple[MatchedPair, ...]:
 
 
 def _errors(
-    connection: Connection, a: str, b: str, split: str, at: tuple[int, int]
+    connection: Connection, a: EnsembleInfo, b: EnsembleInfo, split: str, at: tuple[int, int]
 ) -> ErrorConsistency:
     def within(ensemble: str, evaluation: int) -> Kappas:
         view = views.error_consistency
-        return _kappas(
-            connection,
-            view.c.kappa,
+        of_all = (
             view.c.ensemble == ensemble,
             view.c.split == split,
             view.c.evaluation == evaluation,
         )
+        (found,) = _kappas(connection, view.c.kappa, of_all, [true()])
+        return found
 
-    across = func.error_consistency_between(a, b, *at).table_valued(
-        Column("split"), Column("kappa", Double), name="across"
+    across = func.error_consistency_between(a.ensemble, b.ensemble, *at).table_valued(
+        *(Column("split"), Column("kappa", Double), Column("seed_a"), Column("seed_b")),
+        name="across",
     )
+    is_same = across.c.seed_a == across.c.seed_b
+    of_all, same, other = _kappas(
+        connection, across.c.kappa, [across.c.split == split], [true(), is_same, ~is_same]
+    )
+    apart = same.pairs > 0 and _start_alike(a, b)
     return ErrorConsistency(
         *at,
-        within_a=within(a, at[0]),
-        within_b=within(b, at[1]),
-        across=_kappas(connection, across.c.kappa, across.c.split == split),
+        within_a=within(a.ensemble, at[0]),
+        within_b=within(b.ensemble, at[1]),
+        across=of_all,
+        same_seed=same if apart else None,
+        other_seeds=other if apart else None,
     )
+
+
+def _start_alike(a: EnsembleInfo, b: EnsembleInfo) -> bool:
+    """Whether runs of equal seed, of two ensembles of one dataset, have the same initial weights.
+
+    The seed alone draws them (`workers.state`), for an architecture. Seeds of imported runs only
+    number them.
+    """
+    if not isinstance(a.spec, EnsembleSpec) or not isinstance(b.spec, EnsembleSpec):
+        return False
+    return a.spec.arch == b.spec.arch
 
 
 def _kappas(
-    connection: Connection, kappa: ColumnElement[float], *conditions: ColumnElement[bool]
-) -> Kappas:
-    row = connection.execute(
-        select(
-            func.count(type_=Integer).label("pairs"),
-            func.avg(kappa, type_=Double).label("mean"),
-            func.min(kappa).label("min"),
-            func.max(kappa).label("max"),
-        ).where(*conditions)
-    ).one()
-    return Kappas(row.pairs, row.mean, row.min, row.max)
+    connection: Connection,
+    kappa: ColumnElement[float],
+    conditions: Iterable[ColumnElement[bool]],
+    parts: Iterable[ColumnElement[bool]],
+) -> list[Kappas]:
+    """Of the pairs that fulfil all conditions, those of each part, read once."""
+    figures = [
+        figure.filter(part)
+        for part in parts
+        for figure in (
+            func.count(type_=Integer),
+            func.avg(kappa, type_=Double),
+            func.min(kappa),
+            func.max(kappa),
+        )
+    ]
+    row = connection.execute(select(*figures).where(*conditions)).one()
+    return [Kappas(*row[start : start + 4]) for start in range(0, len(row), 4)]
