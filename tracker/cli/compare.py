@@ -58,9 +58,8 @@ def _heading(found: Comparison) -> None:
 
 
 def _describe(info: EnsembleInfo) -> str:
-    runs = ", ".join(f"{count} {state}" for state, count in info.runs.items())
     what = info.spec.arch if isinstance(info.spec, EnsembleSpec) else f"from {info.spec.file}"
-    return f"{what}; {runs}" + ("" if info.recipe is None else f"; {info.recipe}")
+    return f"{what}; {info.states}" + ("" if info.recipe is None else f"; {info.recipe}")
 
 
 def _order(found: Comparison) -> None:

@@ -108,7 +108,6 @@ def list_ensembles(
 def _heading(summary: Summary) -> None:
     info = summary.info
     sizes = " and ".join(f"{size:,} {split}" for split, size in info.sizes.items())
-    states = ", ".join(f"{count} {state}" for state, count in info.runs.items())
     # Imported runs may each have other evaluations: together more than any one of them.
     evaluations = counted(len(summary.evaluations), "evaluation")
     if info.recipe is not None:
@@ -122,7 +121,7 @@ def _heading(summary: Summary) -> None:
         }
     told = {"split": info.trained_on, "order": info.order, "recipe": info.recipe}
     lines |= {name: line for name, line in told.items() if line is not None}
-    lines["runs"] = f"{states}; {evaluations} recorded"
+    lines["runs"] = f"{info.states}; {evaluations} recorded"
     if summary.runs < sum(info.runs.values()):
         lines["counted"] = (
             f"{counted(summary.runs, 'run')} that {'has' if summary.runs == 1 else 'have'} "

@@ -8,8 +8,14 @@ import typer
 from tracker.cli import output
 from tracker.cli.output import counted, number, percent, print_table
 from tracker.cli.session import open_engine
+from tracker.errors import UsageError, ranges
 from tracker.reports import snapshot
-from tracker.reports.types import AmbiguousExamples, DifficultyTypes, difficulty_types
+from tracker.reports.types import (
+    AMBIGUOUS_UNLABELLED,
+    AmbiguousExamples,
+    DifficultyTypes,
+    difficulty_types,
+)
 
 FEW_RUNS = 10
 """With fewer, what most runs say of an example that they held out is mostly chance."""
@@ -17,9 +23,12 @@ FEW_RUNS = 10
 
 def types(
     ensemble: Annotated[str, typer.Argument(help="Name of the ensemble.")],
-    out: Annotated[Path, typer.Option(help="Picture to write, .png, .pdf or .svg.")] = Path(
-        "difficulty-types.png"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Picture to write, .png, .pdf or .svg; ENSEMBLE-difficulty-types.png if not given."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, and draw nothing.")] = False,
 ) -> None:
     """Show the difficulty types of the training examples: easy, and three ways to be hard.
@@ -34,17 +43,21 @@ def types(
     # Loads matplotlib, which takes a second.
     from tracker import plots
 
-    plots.check_picture(out)
+    path = Path(f"{ensemble}-difficulty-types.png") if out is None else out
+    if out is None and path.name != str(path):
+        raise UsageError(f"{str(path)!r} leads to another folder: name the picture with --out")
+    plots.check_picture(path)
     told, figure = plots.types(engine, ensemble)
     _summary(told)
     _doubts(told)
-    if told.ambiguous is None:
-        output.note("no votes of probes are stored (enqueue --probe-votes), or no example is "
-                    "ambiguous unless the label is given: no layer to compare")  # fmt: skip
-    else:
+    if told.ambiguous is not None:
         _layers(told.ambiguous)
-    plots.save(figure, out)
-    output.out.print(f"wrote {out}")
+    elif any(row.type == AMBIGUOUS_UNLABELLED for row in told.types):
+        output.note("no votes of probes are stored (enqueue --probe-votes): no layer to compare")
+    else:
+        output.note("no example is ambiguous unless the label is given: no layer to compare")
+    plots.save(figure, path)
+    output.out.print(f"wrote {path}")
 
 
 def _summary(told: DifficultyTypes) -> None:
@@ -77,10 +90,18 @@ def _doubts(told: DifficultyTypes) -> None:
             f"without a type: {counted(told.untyped, 'training example')}, held out by no run "
             "(or by all), or without a depth"
         )
+    training, several = told.info.open_runs > 0, len(told.probed_at) > 1
+    if training or several:
+        output.note(
+            f"{told.probed_runs} of {counted(told.counted_runs, 'run')} probed, at "
+            f"{'evaluations' if several else 'evaluation'} {ranges(told.probed_at)}"
+            + ("; still training" if training else "")
+            + (": the depths of each run's last are averaged" if several else "")
+        )
     if told.probed_runs < FEW_RUNS:
         output.note(
             f"only {counted(told.probed_runs, 'probed run')}: depths and consensus of fewer than "
-            f"{FEW_RUNS} are doubtful; enqueue again with more --seeds"
+            f"{FEW_RUNS} are doubtful" + ("" if training else "; enqueue again with more --seeds")
         )
 
 

@@ -55,7 +55,8 @@ def draw_types(
         `WIDTH` pixels wide.
     """
     scale = magnification(images.shape[1:3], CELL - GAP)
-    row_height = round(scale * images.shape[1]) + 2 * LINE + 2 * GAP
+    noisy = any(one.original_label is not None for some in purest.values() for one in some)
+    row_height = round(scale * images.shape[1]) + (3 if noisy else 2) * LINE + 2 * GAP
     height = TOP + len(TYPES) * row_height + BOTTOM
     left = LEFT + (CELL - round(scale * images.shape[2])) // 2
     with mpl.rc_context(STYLE):
@@ -71,12 +72,17 @@ def draw_types(
                 words = _words(example, class_names)
                 corner = (left + CELL * column, top)
                 draw_image(page, images[example.position], corner, scale, words)
-        footer = "Under each image: its label, and what most runs that held it out predict"
+        footer = (
+            f"Under each image: its label,{' what that was before label noise,' if noisy else ''} "
+            "and what most runs that held it out predict"
+        )
         page.text(40, height - 30, footer, size=7, color=MUTED, va="center")
     return figure
 
 
 def _words(example: TypedExample, class_names: Sequence[str]) -> str:
-    consensus = example.consensus_class
+    consensus, original = example.consensus_class, example.original_label
     predicted = "?" if consensus is None else class_names[consensus]
-    return f"{class_names[example.label]}\n\N{RIGHTWARDS ARROW} {predicted}"
+    lines = [class_names[example.label]]
+    lines += [] if original is None else [f"was {class_names[original]}"]
+    return "\n".join([*lines, f"\N{RIGHTWARDS ARROW} {predicted}"])

@@ -35,6 +35,16 @@ class EnsembleInfo:
     created_at: datetime
 
     @property
+    def open_runs(self) -> int:
+        """Runs that still train or wait for a worker."""
+        return sum(self.runs.get(state, 0) for state in ("queued", "running"))
+
+    @property
+    def states(self) -> str:
+        """The number of runs in each state, in words."""
+        return ", ".join(f"{count} {state}" for state, count in self.runs.items()) or "none"
+
+    @property
     def recipe(self) -> str | None:
         """The recipe in one line; None if the ensemble was imported."""
         if isinstance(self.spec, ImportedSource):

@@ -56,12 +56,16 @@ def find_subject(connection: Connection, ensemble: str, split: str) -> Subject:
         raise choice_error("split", split, info.sizes)
     recorded = evaluations(connection, ensemble)
     if not recorded:
-        states = ", ".join(f"{count} {state}" for state, count in info.runs.items())
-        raise TrackerError(
-            f"ensemble {ensemble!r} has no outcomes yet (runs: {states or 'none'}): "
-            "`tracker status` says what its runs do, `tracker worker` trains the queued ones"
-        )
+        raise TrackerError(no_outcomes(info))
     return Subject(info, recorded, split == "train" and _holds_out(connection, ensemble))
+
+
+def no_outcomes(info: EnsembleInfo) -> str:
+    """That none of the ensemble's runs has recorded an evaluation, and what to do about it."""
+    return (
+        f"ensemble {info.ensemble!r} has no outcomes yet (runs: {info.states}): "
+        "`tracker status` says what its runs do, `tracker worker` trains the queued ones"
+    )
 
 
 def _holds_out(connection: Connection, ensemble: str) -> bool:

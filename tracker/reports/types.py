@@ -4,12 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, Integer, func, select
+from sqlalchemy import Connection, TableClause, func, select
 
+from tracker.db.models import ProbedEvaluation, Run
+from tracker.ensembles import get_ensemble_id
 from tracker.errors import TrackerError
 from tracker.reports import views
 from tracker.reports.ensembles import EnsembleInfo
 from tracker.reports.subject import find_subject
+from tracker.specs import EnsembleSpec
 
 TYPES = (
     "easy",
@@ -49,6 +52,8 @@ class TypedExample:
     distance: float
     consensus_class: int | None
     """What most runs that held it out predict; None where classes are not known."""
+    original_label: int | None
+    """The label before label noise; None where that changed nothing."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,20 @@ class DifficultyTypes:
     purest: Mapping[str, tuple[TypedExample, ...]]
     """By type, the nearest to its corner first."""
     ambiguous: AmbiguousExamples | None
-    """None where no probe's votes are stored, or no example is of that type."""
+    """None where no example is of that type, or else no probe's votes are stored."""
     untyped: int
     """Training examples without a type."""
     probed_runs: int
     """So many runs made the depths."""
+    probed_at: tuple[int, ...]
+    """Ordinals, ascending, of the evaluations that the depths are of: the last probed of each run.
+
+    Several while runs train, or where some ended early: depths of all of them are averaged."""
+
+    @property
+    def counted_runs(self) -> int:
+        """Runs that count, probed or not: all but failed ones."""
+        return _counted_runs(self.info)
 
 
 def difficulty_types(
@@ -107,6 +121,13 @@ def difficulty_types(
     """
     subject = find_subject(connection, ensemble, SPLIT)
     rows = _summary(connection, ensemble)
+    probed = _probed(connection, ensemble)
+    if not rows and _is_to_come(subject.info):
+        raise TrackerError(
+            f"ensemble {ensemble!r} has no difficulty types yet: {len(probed)} of "
+            f"{_counted_runs(subject.info)} runs probed, {subject.info.open_runs} still to train "
+            "(`tracker status`); an example needs a run that trained on it and one that held it out"
+        )
     if not rows:
         raise TrackerError(
             f"ensemble {ensemble!r} has no difficulty types: they need examples with depths both "
@@ -120,8 +141,20 @@ def difficulty_types(
         purest,
         _ambiguous(connection, ensemble, most),
         untyped=subject.info.sizes[SPLIT] - sum(row.examples for row in rows),
-        probed_runs=_probed_runs(connection, ensemble),
+        probed_runs=len(probed),
+        probed_at=tuple(sorted(set(probed.values()))),
     )
+
+
+def _counted_runs(info: EnsembleInfo) -> int:
+    return sum(count for state, count in info.runs.items() if state != "failed")
+
+
+def _is_to_come(info: EnsembleInfo) -> bool:
+    """Whether runs still train that were asked for all that types need."""
+    spec = info.spec
+    asked = isinstance(spec, EnsembleSpec) and spec.split is not None and spec.probe is not None
+    return asked and info.open_runs > 0
 
 
 def _summary(connection: Connection, ensemble: str) -> tuple[TypeRow, ...]:
@@ -134,35 +167,49 @@ def _summary(connection: Connection, ensemble: str) -> tuple[TypeRow, ...]:
     return tuple(sorted((TypeRow(*row) for row in rows), key=lambda row: TYPES.index(row.type)))
 
 
-def _probed_runs(connection: Connection, ensemble: str) -> int:
-    view = views.prediction_depth
-    runs = func.max(view.c.runs_trained_on + view.c.runs_held_out, type_=Integer)
-    asked = select(runs).where(view.c.ensemble == ensemble, view.c.split == SPLIT)
-    return connection.scalar(asked) or 0
+def _probed(connection: Connection, ensemble: str) -> dict[int, int]:
+    """The last probed evaluation of each run that counts, by the run's id."""
+    rows = connection.execute(
+        select(Run.id, func.max(ProbedEvaluation.evaluation).label("evaluation"))
+        .join(ProbedEvaluation, ProbedEvaluation.run_id == Run.id)
+        .where(Run.ensemble_id == get_ensemble_id(connection, ensemble), Run.state != "failed")
+        .group_by(Run.id)
+    )
+    return {row.id: row.evaluation for row in rows}
 
 
 def _purest(
     connection: Connection, ensemble: str, of_type: str, shown: int
 ) -> tuple[TypedExample, ...]:
-    view, others = views.difficulty_type, views.consistency
+    view, others, labels = views.difficulty_type, views.consistency, views.example_label
     rows = connection.execute(
         select(view.c.example_id, view.c.position, view.c.label, view.c.distance, view.c.block)
         .where(view.c.ensemble == ensemble, view.c.split == SPLIT, view.c.type == of_type)
         .order_by(view.c.rank, view.c.position)
         .limit(shown)
     ).all()
-    consensus = {
-        row.example_id: row.consensus_class
-        for row in connection.execute(
-            select(others.c.example_id, others.c.consensus_class).where(
-                others.c.ensemble == ensemble,
-                others.c.example_id.in_([row.example_id for row in rows]),
-                others.c.block.in_({row.block for row in rows}),
+
+    def by_example(of: TableClause, column: str) -> dict[int, int | None]:
+        found = connection.execute(
+            select(of.c.example_id, of.c[column]).where(
+                of.c.ensemble == ensemble,
+                of.c.example_id.in_([row.example_id for row in rows]),
+                of.c.block.in_({row.block for row in rows}),
             )
         )
-    }
+        return {row[0]: row[1] for row in found}
+
+    consensus = by_example(others, "consensus_class")
+    original = by_example(labels, "original_label")
     return tuple(
-        TypedExample(of_type, row.position, row.label, row.distance, consensus[row.example_id])
+        TypedExample(
+            of_type,
+            row.position,
+            row.label,
+            row.distance,
+            consensus[row.example_id],
+            None if original[row.example_id] == row.label else original[row.example_id],
+        )
         for row in rows
     )
 

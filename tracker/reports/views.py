@@ -161,14 +161,6 @@ easiest_overlap = _matched(
     column("expected", Double),
 )
 
-prediction_depth = table(
-    "prediction_depth",
-    column("ensemble", Text),
-    column("split", Text),
-    column("runs_trained_on", Integer),
-    column("runs_held_out", Integer),
-)
-
 difficulty_type = table(
     "difficulty_type",
     column("ensemble", Text),
@@ -215,6 +207,14 @@ consistency = table(
     column("ensemble", Text),
     column("example_id", Integer),
     column("consensus_class", Integer),
+    column("block", Integer),
+)
+
+example_label = table(
+    "example_label",
+    column("ensemble", Text),
+    column("example_id", Integer),
+    column("original_label", Integer),
     column("block", Integer),
 )
 
