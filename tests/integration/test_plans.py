@@ -37,7 +37,7 @@ TABLES = {
 
 WITHOUT_BLOCKS = {
     *("counted_run", "ensemble_evaluation", "example_label", "run_history", "run_progress"),
-    *("output_version", "ensemble_agreement", "held_out_block", "run_side"),
+    *("output_version", "ensemble_agreement", "held_out_block", "run_held_out"),
 }
 """Views that read none of them."""
 
@@ -282,7 +282,9 @@ def test_a_view_over_all_examples_makes_something_of_every_block(
     assert any(scan.used > own[scan.table] for scan in found)
 
 
-@pytest.mark.parametrize("view", ["agreement", "el2n", "forgetting"])
+@pytest.mark.parametrize(
+    "view", ["agreement", "agreement_by_held_out", "el2n", "el2n_by_held_out", "forgetting"]
+)
 @pytest.mark.parametrize("block", ["", "AND block = example_block('asked', 0)"])
 def test_blocks_are_shared_out_to_parallel_workers(
     connection: Connection, view: str, block: str

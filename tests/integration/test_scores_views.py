@@ -164,21 +164,21 @@ def test_means_and_deviations_are_those_of_numpy(undone: Any, rows: list[list[fl
     share=st.sampled_from([0, 0.3, 1]),
     seed=st.integers(0, 2**31),
 )
-def test_means_of_some_rows(undone: Any, rows: int, size: int, share: float, seed: int) -> None:
+def test_means_of_rows_apart(undone: Any, rows: int, size: int, share: float, seed: int) -> None:
     """Other ones for each column; NaN where it counts, but not where it does not."""
     rng = np.random.default_rng(seed)
     numbers = rng.standard_normal((rows, size)).astype(np.float32)
     numbers[rng.random((rows, size)) < 0.05] = np.nan
-    members = rng.random((rows, size)) < share
-    whole = rng.random(rows) < 0.2
-    members[whole] = True
-    query = text("SELECT rows_mean_of(CAST(:numbers AS real[]), CAST(:members AS varbit[]))")
-    told = [None if all_ else bitmap(row) for row, all_ in zip(members, whole, strict=True)]
+    held_out = rng.random((rows, size)) < share
+    query = text("SELECT rows_mean_apart(CAST(:numbers AS real[]), CAST(:held_out AS varbit[]))")
     with undone() as connection:
-        found = connection.scalar(query, {"numbers": numbers.tolist(), "members": told})
-    for mean, column, mine in zip(found, numbers.T, members.T, strict=True):
-        if mine.any():
-            expected = column[mine].astype(np.float64).mean()
-            assert mean == pytest.approx(expected, rel=1e-12, abs=1e-9, nan_ok=True)
-        else:
-            assert mean is None
+        found = connection.scalar(
+            query, {"numbers": numbers.tolist(), "held_out": [bitmap(row) for row in held_out]}
+        )
+    for means, members in zip(found, (~held_out, held_out), strict=True):
+        for mean, column, mine in zip(means, numbers.T, members.T, strict=True):
+            if mine.any():
+                expected = column[mine].astype(np.float64).mean()
+                assert mean == pytest.approx(expected, rel=1e-12, abs=1e-9, nan_ok=True)
+            else:
+                assert mean is None

@@ -224,16 +224,11 @@ def learned_held_out_block(recorded: Recorded) -> list[Row]:
     rows = []
     for block, indices in blocks(recorded) if begun(story) else ():
         runs = [row for row in history_block(recorded) if row["block"] == block]
-        split = split_at(recorded, indices)
         unseen = story.unseen[begun(story)][:, list(indices)]
-        # A run without a bitmap stands in one of the two rows.
-        apart = [divides(story, [run], split) for run in begun(story)]
-        if not all(apart) or split != "train":
-            sides = {split != "train"} | ({True, False} if any(apart) else set())
-        else:
-            sides = {True, False}
-        for held_out in sorted(sides):
+        for held_out in (False, True):
             members = unseen if held_out else ~unseen
+            if not members.any():
+                continue
             rows.append(
                 {name: runs[0][name] for name in BLOCK}
                 | {"held_out": held_out, "runs": members.sum(axis=0).tolist()}

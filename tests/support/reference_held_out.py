@@ -20,7 +20,7 @@ from tests.support.reference import (
     learning,
     present,
 )
-from tests.support.reference_blocks import blocks, divides, split_at
+from tests.support.reference_blocks import blocks, split_at
 from tests.support.reference_difficulty import names, place
 from tests.support.reference_runs import voters
 from tests.support.reference_scores import deviations, means, stored
@@ -37,29 +37,49 @@ def kinds(recorded: Recorded, runs: list[int]) -> Iterator[tuple[int, list[int],
                 yield example, mine, where | {"held_out": held_out, "runs": len(mine)}
 
 
-def run_side(recorded: Recorded) -> list[Row]:
+def by_block(recorded: Recorded, told: list[Row], key: str, nothing: Row) -> list[Row]:
+    """Rows of examples, with lists of each block; `nothing` of one without runs of the kind."""
+    at = {(row[key], row["held_out"], row["example_id"]): row for row in told}
+    rows = []
+    for value in sorted({row[key] for row in told}):
+        for block, indices in blocks(recorded):
+            for held_out in (False, True):
+                mine = [at.get((value, held_out, example), nothing) for example in indices]
+                if any(row is not nothing for row in mine):
+                    rows.append(
+                        names(recorded)
+                        | {
+                            "dataset_id": recorded.dataset_id,
+                            "block": block,
+                            "split": split_at(recorded, indices),
+                            "held_out": held_out,
+                            key: value,
+                        }
+                        | {name: [row[name] for row in mine] for name in nothing}
+                    )
+    return rows
+
+
+def run_held_out(recorded: Recorded) -> list[Row]:
     story = recorded.story
     rows = []
     for run in counted(story):
         # Of a run that never began nothing is stored.
-        stored_of = [] if story.states[run] == "queued" and not story.recorded[run] else [run]
+        stored = story.states[run] != "queued" or bool(story.recorded[run])
         for block, indices in blocks(recorded):
             split = split_at(recorded, indices)
+            told = stored or split != "train"
             unseen = story.unseen[run, list(indices)]
-            apart = divides(story, stored_of, split)
-            rows += [
+            rows.append(
                 names(recorded)
                 | {
                     "dataset_id": recorded.dataset_id,
                     "run_id": recorded.run_ids[run],
                     "block": block,
                     "split": split,
-                    "held_out": held_out,
-                    "members": bitmap(unseen == held_out) if apart else None,
+                    "held_out": bitmap(unseen if told else np.zeros_like(unseen)),
                 }
-                for held_out in (False, True)
-                if apart or held_out == (split != "train")
-            ]
+            )
     return rows
 
 
@@ -85,6 +105,14 @@ def agreement_by_held_out(recorded: Recorded) -> list[Row]:
     return rows
 
 
+def agreement_held_out_part(recorded: Recorded) -> list[Row]:
+    nothing = {"runs": 0, "runs_agreeing": 0}
+    return [
+        row | {"part": row["evaluation"] % 4, "agreeing": row.pop("runs_agreeing")}
+        for row in by_block(recorded, agreement_by_held_out(recorded), "evaluation", nothing)
+    ]
+
+
 def signal_by_held_out(recorded: Recorded) -> list[Row]:
     """[26], [27]"""
     story = recorded.story
@@ -106,6 +134,14 @@ def signal_by_held_out(recorded: Recorded) -> list[Row]:
     return rows
 
 
+def signal_held_out_part(recorded: Recorded) -> list[Row]:
+    nothing = {"runs": 0, "mean": None, "deviation": None}
+    return [
+        row | {"part": row["block"] % 4, "mean": [row["mean"]], "deviation": [row["deviation"]]}
+        for row in by_block(recorded, signal_by_held_out(recorded), "signal", nothing)
+    ]
+
+
 def el2n_by_held_out(recorded: Recorded) -> list[Row]:
     """[28]"""
     story = recorded.story
@@ -116,4 +152,12 @@ def el2n_by_held_out(recorded: Recorded) -> list[Row]:
         row | {"evaluation": e, "el2n": float(values[runs, example, e].mean())}
         for e in range(story.evaluations)
         for example, runs, row in kinds(recorded, present(story, e))
+    ]
+
+
+def el2n_held_out_part(recorded: Recorded) -> list[Row]:
+    nothing = {"runs": 0, "el2n": None}
+    return [
+        row | {"part": row["evaluation"] % 4, "el2n": [row["el2n"]]}
+        for row in by_block(recorded, el2n_by_held_out(recorded), "evaluation", nothing)
     ]

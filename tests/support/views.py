@@ -100,6 +100,7 @@ VIEWS = {
     "accessibility": View(("ensemble_id", "example_id"), reference.accessibility),
     "learned_block": View(("ensemble_id", "block"), reference_blocks.learned_block, slices=LEARNED),
     "learning_order": View(("ensemble_id", "example_id"), reference.learning_order),
+    "run_held_out": View(("run_id", "block"), reference_held_out.run_held_out),
     "learned_held_out_block": View(
         ("ensemble_id", "block", "held_out"),
         reference_blocks.learned_held_out_block,
@@ -119,7 +120,11 @@ VIEWS = {
         slices=("agreeing",),
     ),
     "agreement": View(("ensemble_id", "example_id", "evaluation"), reference_runs.agreement),
-    "run_side": View(("run_id", "block", "held_out"), reference_held_out.run_side),
+    "agreement_held_out_part": View(
+        ("ensemble_id", "block", "evaluation", "held_out"),
+        reference_held_out.agreement_held_out_part,
+        slices=("runs", "agreeing"),
+    ),
     "agreement_by_held_out": View(
         ("ensemble_id", "example_id", "evaluation", "held_out"),
         reference_held_out.agreement_by_held_out,
@@ -209,12 +214,22 @@ VIEWS = {
     ),
     "data_map": View(("ensemble_id", "example_id"), reference_scores.data_map),
     "aum": View(("ensemble_id", "example_id"), reference_scores.aum),
+    "signal_held_out_part": View(
+        ("ensemble_id", "block", "signal", "held_out"),
+        reference_held_out.signal_held_out_part,
+        slices=("runs",),
+    ),
     "signal_by_held_out": View(
         ("ensemble_id", "example_id", "signal", "held_out"), reference_held_out.signal_by_held_out
     ),
     "el2n_part": View(("ensemble_id", "block", "evaluation"), reference_scores.el2n_part),
     "el2n_block": View(("ensemble_id", "block", "evaluation"), reference_scores.el2n_block),
     "el2n": View(("ensemble_id", "example_id", "evaluation"), reference_scores.el2n),
+    "el2n_held_out_part": View(
+        ("ensemble_id", "block", "evaluation", "held_out"),
+        reference_held_out.el2n_held_out_part,
+        slices=("runs",),
+    ),
     "el2n_by_held_out": View(
         ("ensemble_id", "example_id", "evaluation", "held_out"),
         reference_held_out.el2n_by_held_out,

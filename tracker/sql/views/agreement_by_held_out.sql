@@ -23,51 +23,72 @@ SELECT
     expanded.block
 FROM (
     SELECT
-        vote.ensemble,
-        vote.ensemble_id,
-        vote.split,
-        vote.block,
-        vote.evaluation,
-        vote.held_out,
+        told.ensemble,
+        told.ensemble_id,
+        told.split,
+        told.block,
+        told.evaluation,
+        told.held_out,
         block.first_example,
         block.first_position,
         generate_series(0, block.size - 1) AS slot,
-        unnest(unslice(vote.runs)) AS runs,
-        unnest(unslice(vote.agreeing)) AS agreeing,
+        unnest(unslice(told.runs)) AS runs,
+        unnest(unslice(told.agreeing)) AS agreeing,
         unnest(unslice(block.label)) AS label
     FROM (
         SELECT
-            run_side.ensemble,
-            run_side.ensemble_id,
-            run_side.dataset_id,
-            run_side.block,
-            run_side.split,
-            run_side.held_out,
-            outcome_block.evaluation,
-            bitslice_sum(
-                coalesce(run_side.members, outcome_block.correct | ~outcome_block.correct)
-            ) AS runs,
-            bitslice_mode(
-                array_agg(outcome_block.predicted),
-                array_agg(run_side.members),
-                dataset.num_classes
-            ) AS agreeing
-        FROM run_side
-        INNER JOIN dataset ON run_side.dataset_id = dataset.id
-        INNER JOIN outcome_block
-            ON run_side.run_id = outcome_block.run_id AND run_side.block = outcome_block.block
-        WHERE outcome_block.predicted IS NOT NULL
-        GROUP BY
-            run_side.ensemble,
-            run_side.ensemble_id,
-            run_side.dataset_id,
-            run_side.block,
-            run_side.split,
-            run_side.held_out,
-            outcome_block.evaluation,
-            dataset.num_classes
-    ) AS vote
-    INNER JOIN block ON vote.dataset_id = block.dataset_id AND vote.block = block.block
+            agreement_held_out_part.ensemble,
+            agreement_held_out_part.ensemble_id,
+            agreement_held_out_part.dataset_id,
+            agreement_held_out_part.split,
+            agreement_held_out_part.block,
+            agreement_held_out_part.evaluation,
+            agreement_held_out_part.held_out,
+            agreement_held_out_part.runs,
+            agreement_held_out_part.agreeing
+        FROM agreement_held_out_part
+        WHERE agreement_held_out_part.part = 0
+        UNION ALL
+        SELECT
+            agreement_held_out_part.ensemble,
+            agreement_held_out_part.ensemble_id,
+            agreement_held_out_part.dataset_id,
+            agreement_held_out_part.split,
+            agreement_held_out_part.block,
+            agreement_held_out_part.evaluation,
+            agreement_held_out_part.held_out,
+            agreement_held_out_part.runs,
+            agreement_held_out_part.agreeing
+        FROM agreement_held_out_part
+        WHERE agreement_held_out_part.part = 1
+        UNION ALL
+        SELECT
+            agreement_held_out_part.ensemble,
+            agreement_held_out_part.ensemble_id,
+            agreement_held_out_part.dataset_id,
+            agreement_held_out_part.split,
+            agreement_held_out_part.block,
+            agreement_held_out_part.evaluation,
+            agreement_held_out_part.held_out,
+            agreement_held_out_part.runs,
+            agreement_held_out_part.agreeing
+        FROM agreement_held_out_part
+        WHERE agreement_held_out_part.part = 2
+        UNION ALL
+        SELECT
+            agreement_held_out_part.ensemble,
+            agreement_held_out_part.ensemble_id,
+            agreement_held_out_part.dataset_id,
+            agreement_held_out_part.split,
+            agreement_held_out_part.block,
+            agreement_held_out_part.evaluation,
+            agreement_held_out_part.held_out,
+            agreement_held_out_part.runs,
+            agreement_held_out_part.agreeing
+        FROM agreement_held_out_part
+        WHERE agreement_held_out_part.part = 3
+    ) AS told
+    INNER JOIN block ON told.dataset_id = block.dataset_id AND told.block = block.block
 ) AS expanded
 WHERE expanded.runs > 0;
 

@@ -37,32 +37,56 @@ FROM (
         unnest(unslice(block.label)) AS label
     FROM (
         SELECT
-            run_side.ensemble,
-            run_side.ensemble_id,
-            run_side.dataset_id,
-            run_side.block,
-            run_side.split,
-            run_side.held_out,
-            signal_block.evaluation,
-            bitslice_sum(coalesce(run_side.members, whole.label[1] | ~whole.label[1])) AS runs,
-            rows_mean_of(
-                array_agg(signal_block.value ORDER BY run_side.run_id),
-                array_agg(run_side.members ORDER BY run_side.run_id)
-            ) AS el2n
-        FROM run_side
-        INNER JOIN block AS whole
-            ON run_side.dataset_id = whole.dataset_id AND run_side.block = whole.block
-        INNER JOIN signal_block
-            ON run_side.run_id = signal_block.run_id AND run_side.block = signal_block.block
-        WHERE signal_block.signal = 'el2n'
-        GROUP BY
-            run_side.ensemble,
-            run_side.ensemble_id,
-            run_side.dataset_id,
-            run_side.block,
-            run_side.split,
-            run_side.held_out,
-            signal_block.evaluation
+            el2n_held_out_part.ensemble,
+            el2n_held_out_part.ensemble_id,
+            el2n_held_out_part.dataset_id,
+            el2n_held_out_part.split,
+            el2n_held_out_part.block,
+            el2n_held_out_part.evaluation,
+            el2n_held_out_part.held_out,
+            el2n_held_out_part.runs,
+            el2n_held_out_part.el2n
+        FROM el2n_held_out_part
+        WHERE el2n_held_out_part.part = 0
+        UNION ALL
+        SELECT
+            el2n_held_out_part.ensemble,
+            el2n_held_out_part.ensemble_id,
+            el2n_held_out_part.dataset_id,
+            el2n_held_out_part.split,
+            el2n_held_out_part.block,
+            el2n_held_out_part.evaluation,
+            el2n_held_out_part.held_out,
+            el2n_held_out_part.runs,
+            el2n_held_out_part.el2n
+        FROM el2n_held_out_part
+        WHERE el2n_held_out_part.part = 1
+        UNION ALL
+        SELECT
+            el2n_held_out_part.ensemble,
+            el2n_held_out_part.ensemble_id,
+            el2n_held_out_part.dataset_id,
+            el2n_held_out_part.split,
+            el2n_held_out_part.block,
+            el2n_held_out_part.evaluation,
+            el2n_held_out_part.held_out,
+            el2n_held_out_part.runs,
+            el2n_held_out_part.el2n
+        FROM el2n_held_out_part
+        WHERE el2n_held_out_part.part = 2
+        UNION ALL
+        SELECT
+            el2n_held_out_part.ensemble,
+            el2n_held_out_part.ensemble_id,
+            el2n_held_out_part.dataset_id,
+            el2n_held_out_part.split,
+            el2n_held_out_part.block,
+            el2n_held_out_part.evaluation,
+            el2n_held_out_part.held_out,
+            el2n_held_out_part.runs,
+            el2n_held_out_part.el2n
+        FROM el2n_held_out_part
+        WHERE el2n_held_out_part.part = 3
     ) AS told
     INNER JOIN block ON told.dataset_id = block.dataset_id AND told.block = block.block
 ) AS expanded

@@ -1,6 +1,6 @@
 -- learned_held_out_block: learned_block of the runs that trained on each example, and of the others
--- Grain: one row per (ensemble, block, held out or not) that at least one run with a recorded
--- evaluation may have trained on (held_out false) or held out (true).
+-- Grain: one row per (ensemble, block, held out or not) of which at least one run with a recorded
+-- evaluation trained on an example (held_out false) or held one out (true).
 -- Source: as learned_block.
 --
 -- A building block (slices: see bitslice_count). An example counts the runs that trained on it in
@@ -50,31 +50,19 @@ FROM (
         bitslice_sum(bitslice_mask(history_block.last_mistake, side.members)) AS last_mistake,
         bitslice_sum(bitslice_mask(history_block.forgotten, side.members)) AS forgotten
     FROM history_block
-    -- The sides of run_side, told anew: joined to it, PostgreSQL expects 2 rows of hundreds, and
-    -- joins them in nested loops.
-    LEFT JOIN run_block
-        ON history_block.run_id = run_block.run_id AND history_block.block = run_block.block
+    -- By the ensemble too, so that a filter on its name reaches both.
+    INNER JOIN run_held_out
+        ON
+            history_block.ensemble = run_held_out.ensemble
+            AND history_block.run_id = run_held_out.run_id
+            AND history_block.block = run_held_out.block
     CROSS JOIN
         LATERAL (
             VALUES
-            (
-                FALSE,
-                CASE
-                    WHEN run_block.held_out IS NOT NULL THEN ~run_block.held_out
-                    WHEN history_block.split = 'train'
-                        THEN history_block.ever | ~history_block.ever
-                END
-            ),
-            (
-                TRUE,
-                CASE
-                    WHEN run_block.held_out IS NOT NULL THEN run_block.held_out
-                    WHEN history_block.split <> 'train'
-                        THEN history_block.ever | ~history_block.ever
-                END
-            )
+            (FALSE, ~run_held_out.held_out),
+            (TRUE, run_held_out.held_out)
         ) AS side (held_out, members)
-    WHERE side.members IS NOT NULL
+    WHERE bit_count(side.members) > 0
     GROUP BY
         history_block.ensemble,
         history_block.ensemble_id,

@@ -41,35 +41,60 @@ FROM (
         unnest(unslice(block.label)) AS label
     FROM (
         SELECT
-            run_side.ensemble,
-            run_side.ensemble_id,
-            run_side.dataset_id,
-            run_side.block,
-            run_side.split,
-            run_side.held_out,
-            signal_summary.signal,
-            bitslice_sum(coalesce(run_side.members, whole.label[1] | ~whole.label[1])) AS runs,
-            rows_mean_of(
-                array_agg(signal_summary.mean ORDER BY run_side.run_id),
-                array_agg(run_side.members ORDER BY run_side.run_id)
-            ) AS mean,
-            rows_mean_of(
-                array_agg(signal_summary.deviation ORDER BY run_side.run_id),
-                array_agg(run_side.members ORDER BY run_side.run_id)
-            ) AS deviation
-        FROM run_side
-        INNER JOIN block AS whole
-            ON run_side.dataset_id = whole.dataset_id AND run_side.block = whole.block
-        INNER JOIN signal_summary
-            ON run_side.run_id = signal_summary.run_id AND run_side.block = signal_summary.block
-        GROUP BY
-            run_side.ensemble,
-            run_side.ensemble_id,
-            run_side.dataset_id,
-            run_side.block,
-            run_side.split,
-            run_side.held_out,
-            signal_summary.signal
+            signal_held_out_part.ensemble,
+            signal_held_out_part.ensemble_id,
+            signal_held_out_part.dataset_id,
+            signal_held_out_part.split,
+            signal_held_out_part.block,
+            signal_held_out_part.signal,
+            signal_held_out_part.held_out,
+            signal_held_out_part.runs,
+            signal_held_out_part.mean,
+            signal_held_out_part.deviation
+        FROM signal_held_out_part
+        WHERE signal_held_out_part.part = 0
+        UNION ALL
+        SELECT
+            signal_held_out_part.ensemble,
+            signal_held_out_part.ensemble_id,
+            signal_held_out_part.dataset_id,
+            signal_held_out_part.split,
+            signal_held_out_part.block,
+            signal_held_out_part.signal,
+            signal_held_out_part.held_out,
+            signal_held_out_part.runs,
+            signal_held_out_part.mean,
+            signal_held_out_part.deviation
+        FROM signal_held_out_part
+        WHERE signal_held_out_part.part = 1
+        UNION ALL
+        SELECT
+            signal_held_out_part.ensemble,
+            signal_held_out_part.ensemble_id,
+            signal_held_out_part.dataset_id,
+            signal_held_out_part.split,
+            signal_held_out_part.block,
+            signal_held_out_part.signal,
+            signal_held_out_part.held_out,
+            signal_held_out_part.runs,
+            signal_held_out_part.mean,
+            signal_held_out_part.deviation
+        FROM signal_held_out_part
+        WHERE signal_held_out_part.part = 2
+        UNION ALL
+        SELECT
+            signal_held_out_part.ensemble,
+            signal_held_out_part.ensemble_id,
+            signal_held_out_part.dataset_id,
+            signal_held_out_part.split,
+            signal_held_out_part.block,
+            signal_held_out_part.signal,
+            signal_held_out_part.held_out,
+            signal_held_out_part.runs,
+            signal_held_out_part.mean,
+            signal_held_out_part.deviation
+        FROM signal_held_out_part
+        WHERE signal_held_out_part.part = 3
     ) AS told
     INNER JOIN block ON told.dataset_id = block.dataset_id AND told.block = block.block
 ) AS expanded
