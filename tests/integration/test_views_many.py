@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from tests.support.ensembles import Recorded, record, story_of
+from tests.support.views import VIEWS
 from tracker.db.models import Base
 
 
@@ -143,3 +144,33 @@ def test_runs_that_held_an_example_out(
         ("in between", "impossible", "trivial"),
         ("in between", "in between", None),
     ]
+
+
+def rows_of_views(connection: Connection) -> dict[str, int]:
+    """How many rows each view has."""
+    return {view: len(ask(connection, f"SELECT * FROM {view}")) for view in VIEWS}
+
+
+@pytest.mark.embedded_only
+def test_every_view_takes_ordinals_of_16_digits(connection: Connection) -> None:
+    """And has as many rows of them as of the lowest ones."""
+    rng = np.random.default_rng(0)
+    signal = rng.random((3, 6, 3)).astype(np.float32)
+    story = story_of(
+        rng.random((3, 6, 2)) < 0.6,
+        first=1,
+        sizes={"train": 4, "test": 2},
+        held_out=np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]], dtype=bool),
+        signals=dict.fromkeys(("confidence", "margin", "el2n"), signal),
+        depths=rng.integers(0, 4, (3, 6, 3)),
+        probed=[2],
+        votes_told=True,
+    )
+    record(connection, story)
+    told = rows_of_views(connection)
+    assert told["forgetting"] == 18
+    probes = ("probed_evaluation", "depth_block", "probe_vote_block", "probe_accuracy")
+    for table in ("evaluation", "outcome_block", "signal_block", *probes):
+        copied(connection, table, "WHERE evaluation = 2", evaluation="32767")
+    connection.execute(text("DELETE FROM evaluation WHERE evaluation = 2"))
+    assert rows_of_views(connection) == told
