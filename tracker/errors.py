@@ -76,7 +76,18 @@ def ranges(numbers: Iterable[int]) -> str:
 
 def choice_error(what: str, value: object, choices: Iterable[object]) -> UsageError:
     """`UsageError` for a value that is none of `choices`, listing them."""
-    return UsageError(f"unknown {what} {value!r}: choose one of {', '.join(map(str, choices))}")
+    return UsageError(f"unknown {what} {value!r}: {_choose(choices)}")
+
+
+def close_choice_error(what: str, value: str, choices: Iterable[str]) -> UsageError:
+    """The same, which first names those of `choices` that `value` is close to."""
+    known = list(choices)
+    words = filter(None, (suggestion(value, known), _choose(known)))
+    return UsageError(f"unknown {what} {value!r}: {' '.join(words)}")
+
+
+def _choose(choices: Iterable[object]) -> str:
+    return f"choose one of {', '.join(map(str, choices))}"
 
 
 def suggestion(value: str, choices: Iterable[str], most: int = 3) -> str:

@@ -20,8 +20,10 @@ from tracker.cli.narrowing import ASIDE, KEYS, SAID_BY
 from tracker.db.schema import VIEWS
 from tracker.errors import UsageError
 from tracker.exports import csv_text, json_lines, parquet
+from tracker.exports.choices import DIFFICULTIES
 from tracker.exports.query import Query, count_rows, list_views, query_rows
 from tracker.reports.needs import VIEW_NEEDS
+from tracker.reports.types import TYPES
 
 
 def told(connection: Connection, **others: Any) -> Recorded:
@@ -133,6 +135,36 @@ def test_columns_order_and_limit(connection: Connection) -> None:
         (Query("outcome", ("split=trian",)), ["unknown split 'trian'", "test, train"]),
         (Query("run_progress", ("state=done",)), ["unknown state 'done'", "complete"]),
         (Query("run_signal", ("signal=los",)), ["unknown signal 'los'", "confidence", "loss"]),
+        (
+            Query("dichotomy", ("difficulty=in_between",)),
+            [
+                "unknown difficulty 'in_between': did you mean 'in between'? choose one of "
+                "trivial, in between, impossible"
+            ],
+        ),
+        (
+            Query("difficulty_type", ("type!=easyy",)),
+            ["unknown type 'easyy': did you mean 'easy'? choose", "looks_like_a_different_class"],
+        ),
+        (Query("example_difficulty", ("difficulty_type=hard",)), ["'hard': choose one of easy, "]),
+        (Query("example_difficulty", ("difficulty_held_out=easy",)), ["one of trivial, in betwee"]),
+        (Query("run_history", ("event=claim",)), ["did you mean 'claimed'", "data_missing"]),
+        (
+            Query("inference_learning_curve", ("example_group=train",)),
+            ["did you mean 'trained_on'? choose one of trained_on, clean", "held_out, test"],
+        ),
+        (
+            Query("learning_order", ("accesibility>0.5",)),
+            ["'accesibility': did you mean 'accessibility'", "choose one of ensemble, "],
+        ),
+        (Query("learning_order", order_by=("-rnk",)), ["'rnk': did you mean 'rank'"]),
+        (
+            Query("order_correlation", ensemble="digits"),
+            [
+                "order_correlation is a view of two ensembles",
+                "--where ensemble_a=digits --where ensemble_b=",
+            ],
+        ),
         (Query("outcome", ("ensemble=nobody",)), ["no ensemble 'nobody'", "story-"]),
         (Query("outcome", ensemble="nobody"), ["no ensemble 'nobody'", "story-"]),
         (Query("order_correlation", ("ensemble_a=nobody",)), ["no ensemble 'nobody'", "story-"]),
@@ -156,6 +188,18 @@ def test_what_is_not_there_is_an_error_that_lists_the_choices(
             query_rows(connection, query)
         for part in parts:
             assert part in str(error.value)
+
+
+def test_the_choices_are_what_the_functions_say(connection: Connection) -> None:
+    difficulties = connection.scalars(
+        text("SELECT DISTINCT dichotomous_difficulty(n, 3) FROM generate_series(0, 3) AS n")
+    )
+    assert set(difficulties) == set(DIFFICULTIES)
+    corners = connection.scalars(
+        text("SELECT DISTINCT difficulty_corner(a, b) FROM (VALUES (0.0), (1.0)) AS one (a), "
+             "(VALUES (0.0), (1.0)) AS other (b)")
+    )  # fmt: skip
+    assert set(corners) == set(TYPES)
 
 
 HOSTILE = st.one_of(

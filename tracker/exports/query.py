@@ -8,23 +8,22 @@ transaction as settings of their column's type, which the query reads: COPY, whi
 result of any size, takes no parameters.
 """
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
 from tracker import __version__
-from tracker.db.models import RUN_STATES, Split
 from tracker.db.schema import VIEWS
 from tracker.ensembles import get_ensemble_id
-from tracker.errors import UsageError, choice_error
+from tracker.errors import UsageError, close_choice_error
 from tracker.exports.blocks import block_condition
+from tracker.exports.choices import choices_of
 from tracker.exports.conditions import OPERATORS, Condition, parse_condition
 from tracker.exports.tables import Columns, arrow_schema, copy_batches, find_view, is_plain
 from tracker.exports.tables import list_views as read_views
-from tracker.outcomes.signals import LAST_SIGNALS, SIGNALS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -148,7 +147,7 @@ def _chosen(query: Query, columns: Columns) -> tuple[str, ...]:
 
 def _check_column(query: Query, name: str, columns: Columns) -> None:
     if name not in columns:
-        raise choice_error(f"column of {query.view}", name, columns)
+        raise close_choice_error(f"column of {query.view}", name, columns)
 
 
 def _order(query: Query, columns: Columns) -> "Composable":
@@ -171,6 +170,11 @@ def _where(connection: Connection, query: Query, columns: Columns) -> "Composabl
 
     conditions = [parse_condition(clause) for clause in query.where]
     if query.ensemble is not None:
+        if "ensemble" not in columns and "ensemble_a" in columns:
+            raise UsageError(
+                f"{query.view} is a view of two ensembles: in place of --ensemble, say "
+                f"--where ensemble_a={query.ensemble} --where ensemble_b=ANOTHER"
+            )
         conditions.append(Condition("ensemble", "=", query.ensemble))
     if not conditions:
         return sql.SQL("")
@@ -218,12 +222,6 @@ def _check_value(connection: Connection, query: Query, condition: Condition, val
         return
     if condition.column in ENSEMBLES:
         get_ensemble_id(connection, value)
-    choices = _choices(connection, condition.column)
+    choices = choices_of(connection, condition.column)
     if choices is not None and value not in choices:
-        raise choice_error(condition.column, value, choices)
-
-
-def _choices(connection: Connection, column: str) -> Iterable[str] | None:
-    if column == "split":
-        return sorted(connection.scalars(select(Split.split).distinct()))
-    return {"signal": (*SIGNALS, *LAST_SIGNALS), "state": RUN_STATES}.get(column)
+        raise close_choice_error(condition.column, value, choices)
