@@ -196,7 +196,7 @@ def test_pandas_polars_and_duckdb_read_it(
 
 
 @pytest.mark.embedded_only
-def test_an_ensemble_without_outcomes_gives_a_file_without_rows(connection: Connection) -> None:
+def test_tables_without_rows_still_have_columns(connection: Connection) -> None:
     story = Story({"train": 3}, 2, np.zeros(3, int), np.zeros((1, 3, 1), int), [()], ["queued"])
     record(connection, story)
     for form in ("parquet", "csv", "jsonl"):
@@ -205,6 +205,33 @@ def test_an_ensemble_without_outcomes_gives_a_file_without_rows(connection: Conn
     assert len(pq.read_table(written(connection, "parquet", story.name)).schema) == 12
     with pytest.raises(TrackerError, match="no such run with outcomes"):
         written(connection, "npz", story.name)
+
+
+@pytest.mark.embedded_only
+def test_an_ensemble_without_outcomes_gives_no_file(engine: Engine) -> None:
+    def exported(name: str, table: str, *, complete: bool = False) -> int:
+        return export(engine, name, table, "csv", io.BytesIO(), complete=complete)
+
+    with engine.begin() as connection:
+        for name, recorded, state in (
+            ("waits", (), "queued"),
+            ("trains", (0,), "running"),
+            ("broke", (0,), "failed"),
+        ):
+            outcomes = np.zeros(3, int), np.zeros((1, 3, 1), int), [recorded], [state]
+            record(connection, Story({"train": 3}, 2, *outcomes, name=name))
+    for table in ("outcome", "learning_order"):
+        with pytest.raises(TrackerError, match=r"'waits' has no outcomes yet \(runs: 1 queued\)"):
+            exported("waits", table)
+    with pytest.raises(
+        TrackerError, match=r"no run of ensemble 'trains' is complete \(runs: 1 run"
+    ):
+        exported("trains", "outcome", complete=True)
+    with pytest.raises(TrackerError, match=r"'broke' has no outcomes yet .*`tracker retry broke`"):
+        exported("broke", "learning_order")
+    assert (exported("trains", "outcome"), exported("trains", "learning_order")) == (3, 3)
+    # Other than in views, failed runs are among the outcomes exported.
+    assert (exported("broke", "outcome"), exported("waits", "run_progress")) == (3, 1)
 
 
 # --- other tables and formats ---------------------------------------------------------------------

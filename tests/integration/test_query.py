@@ -3,6 +3,8 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -11,19 +13,23 @@ import pytest
 import typer
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, text, update
 from typer.testing import CliRunner
 
-from tests.support.ensembles import Recorded, block_size, record, story_of
+from tests.support.ensembles import Recorded, block_size, record, spec_of, story_of
 from tracker.cli import query as command
 from tracker.cli.narrowing import ASIDE, KEYS, SAID_BY
+from tracker.db.models import Ensemble, Run
 from tracker.db.schema import VIEWS
 from tracker.errors import UsageError
 from tracker.exports import csv_text, json_lines, parquet
 from tracker.exports.choices import DIFFICULTIES
 from tracker.exports.query import Query, count_rows, list_views, query_rows
+from tracker.holdout import parse_holdout
+from tracker.reports.absence import IS_ASKED_FOR, WITHOUT_OUTCOMES
 from tracker.reports.needs import VIEW_NEEDS
 from tracker.reports.types import TYPES
+from tracker.specs import Probing
 
 
 def told(connection: Connection, **others: Any) -> Recorded:
@@ -315,12 +321,19 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(node for part in plan.get("Plans", []) for node in nodes(part))]
 
 
-@pytest.mark.embedded_only
-def test_where_no_rows_come_from(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert VIEW_NEEDS.keys() <= set(VIEWS)
+@pytest.fixture
+def typed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A function of what is typed behind `tracker query`."""
     monkeypatch.setattr(command, "open_reader", lambda: engine)
     app = typer.Typer()
     app.command()(command.query)
+    return lambda *words: CliRunner().invoke(app, words, catch_exceptions=False)
+
+
+@pytest.mark.embedded_only
+def test_where_no_rows_come_from(typed: Callable[..., Any]) -> None:
+    assert VIEW_NEEDS.keys() == IS_ASKED_FOR.keys()
+    assert VIEW_NEEDS.keys() | set(WITHOUT_OUTCOMES) <= set(VIEWS)
     for view, said in (
         ("ensemble_agreement", "--record outputs"),
         *((view, "--record el2n") for view in ("el2n", "el2n_by_held_out")),
@@ -328,12 +341,69 @@ def test_where_no_rows_come_from(engine: Engine, monkeypatch: pytest.MonkeyPatch
         *(("aum", "imported files that hold margin"), ("data_map", "that hold confidence")),
         *((view, "that hold signals") for view in ("run_signal", "signal_by_held_out")),
     ):
-        result = CliRunner().invoke(app, [view])
+        result = typed(view)
         assert result.stdout == "no rows\n"
         assert said in result.stderr
     for asked in (["learning_order"], ["el2n", "--where", "position<0"]):
-        result = CliRunner().invoke(app, asked)
+        result = typed(*asked)
         assert (result.stdout, result.stderr) == ("no rows\n", "")
+
+
+@pytest.mark.embedded_only
+def test_an_ensemble_without_outcomes_says_so(
+    engine: Engine, typed: Callable[..., Any], tmp_path: Path
+) -> None:
+    with engine.begin() as connection:
+        for name, state in (("waits", "queued"), ("stopped", "cancelled")):
+            empty = story_of(np.ones((2, 3, 2)), recorded=[(), ()], name=name)
+            record(connection, replace(empty, states=[state] * 2))
+        told(connection, name="told")
+    waits = "ensemble 'waits' has no outcomes yet (runs: 2 queued): `tracker status` says"
+    for words in (
+        ("learning_order", "--ensemble", "waits"),
+        ("learning_order", "--where", "ensemble=waits", "--where", "rank<0"),
+        ("difficulty_type", "--ensemble", "waits"),
+        ("learning_order", "--ensemble", "waits", "--format", "csv"),
+        ("learning_order", "--ensemble", "waits", "--out", str(tmp_path / "order.csv")),
+    ):
+        assert waits in " ".join(typed(*words).stderr.split())
+    stopped = typed("learning_order", "--ensemble", "stopped").stderr
+    assert "(runs: 2 cancelled): `tracker retry stopped` queues" in " ".join(stopped.split())
+    for words in (
+        ("run_progress", "--ensemble", "waits", "--where", "state=failed"),
+        ("learning_order", "--ensemble", "told", "--where", "rank<0"),
+        ("learning_order", "--ensemble", "told", "--format", "csv"),
+    ):
+        assert typed(*words).stderr == ""
+
+
+@pytest.mark.embedded_only
+def test_what_is_asked_for_is_not_there_yet(engine: Engine, typed: Callable[..., Any]) -> None:
+    trains = replace(
+        story_of(np.ones((2, 3, 3)), recorded=[(1,), ()], name="trains"),
+        states=["running", "queued"],
+    )
+    asked = spec_of(trains).model_copy(
+        update={"split": parse_holdout("90:10"), "probe": Probing(every=5)}
+    )
+    with engine.begin() as connection:
+        recorded = record(connection, trains)
+        connection.execute(update(Ensemble).values(spec=asked.model_dump(mode="json")))
+    for view in ("difficulty_type", "prediction_depth", "aum"):
+        noted = " ".join(typed(view, "--ensemble", "trains").stderr.split())
+        assert noted == (
+            f"ensemble 'trains' has no rows of {view} yet: it was enqueued for them, and still "
+            "trains (runs: 1 queued, 1 running); `tracker status` says how far it is"
+        )
+    # What was not asked for will not come.
+    for view, needed in (("probe_vote", "--probe-votes"), ("el2n", "--record el2n")):
+        assert needed in typed(view, "--ensemble", "trains").stderr
+    with engine.begin() as connection:
+        connection.execute(
+            update(Run).where(Run.ensemble_id == recorded.ensemble_id).values(state="cancelled")
+        )
+    noted = typed("prediction_depth", "--ensemble", "trains").stderr
+    assert "rows of prediction_depth come from `tracker enqueue" in noted
 
 
 @pytest.mark.embedded_only

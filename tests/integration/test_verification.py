@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.support.ensembles import Recorded, Story, block_size, record
+from tracker.cli import upkeep
 from tracker.errors import NotFoundError
 from tracker.outcomes.layout import Layout
 from tracker.outcomes.packing import COPY_HEADER, COPY_TRAILER, checksum, signal_rows, summary_rows
@@ -323,6 +324,20 @@ def test_runs_that_are_not_over_lack_nothing(engine: Engine) -> None:
     found = verify(engine, "told")
     assert found.problems == []
     assert (found.runs, found.evaluations) == (2, 3)
+    assert found.unrecorded == {"queued": 1}
+
+
+def test_runs_without_anything_recorded_are_said(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with engine.begin() as connection:
+        record(connection, story(recorded=[()] * 3, states=["queued", "cancelled", "queued"]))
+    monkeypatch.setattr(upkeep, "open_reader", lambda: engine)
+    upkeep.verify("told")
+    assert capsys.readouterr().out.splitlines() == [
+        "told: 0 runs, 0 evaluations, 0 blocks, 0 outcomes checked, nothing is wrong",
+        "without anything recorded, so not checked: 3 runs (2 queued, 1 cancelled)",
+    ]
 
 
 def test_evaluations_without_a_checksum_are_counted_by_seed(engine: Engine, told: Recorded) -> None:

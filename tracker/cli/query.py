@@ -17,10 +17,10 @@ from tracker.cli.narrowing import next_to_go
 from tracker.cli.session import open_reader
 from tracker.errors import UsageError, choice_error
 from tracker.exports import csv_text, json_lines, parquet
-from tracker.exports.query import Query, count_rows, query_rows
+from tracker.exports.query import Query, count_rows, narrowing, query_rows
 from tracker.exports.source import Advance, Rows
 from tracker.files import check_target, whole_file
-from tracker.reports.needs import VIEW_NEEDS
+from tracker.reports.absence import reason
 from tracker.reports.subject import snapshot
 
 TABLE = "table"
@@ -93,11 +93,15 @@ def query(
             return
         rows = query_rows(connection, asked)
         if out is None:
-            FORMATS[form](rows, sys.stdout.buffer, _nothing)
+            count = FORMATS[form](rows, sys.stdout.buffer, _nothing)
             sys.stdout.buffer.flush()
-            return
-        with whole_file(out, force=force) as file:
-            count = FORMATS[form](rows, file, _nothing)
+        else:
+            with whole_file(out, force=force) as file:
+                count = FORMATS[form](rows, file, _nothing)
+        if not count:
+            _say_why(connection, asked)
+    if out is None:
+        return
     output.out.print(f"wrote {out}: {count:,} rows, {decimal(out.stat().st_size)}")
 
 
@@ -130,9 +134,7 @@ def _print_table(connection: Connection, asked: Query) -> None:
         rows = [row for batch in batches for row in batch.to_pylist()]
     if not rows:
         output.out.print("no rows")
-        # A condition may be what none fulfils.
-        if not asked.where and asked.view in VIEW_NEEDS:
-            output.note(f"rows of {asked.view} come from {VIEW_NEEDS[asked.view]}")
+        _say_why(connection, asked)
         return
     shown = rows[:limit]
     names = list(source.schema.names)
@@ -145,6 +147,12 @@ def _print_table(connection: Connection, asked: Query) -> None:
         count = count_rows(connection, asked, COUNT_SECONDS)
         more = "more rows" if count is None else f"{count - limit:,} more rows"
         output.out.print(f"{more}: --limit shows more, --out writes all to a file")
+
+
+def _say_why(connection: Connection, asked: Query) -> None:
+    ensembles, narrowed = narrowing(asked)
+    if why := reason(connection, asked.view, ensembles, narrowed=narrowed):
+        output.note(why)
 
 
 def _texts(values: Sequence[Any]) -> list[str]:

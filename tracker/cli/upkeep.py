@@ -114,6 +114,12 @@ def _print(found: Verification) -> None:
         checked += f", {counted(found.depth_blocks, 'block')} of prediction depths"
     wrong = counted(found.problem_count, "problem") if found.problem_count else "nothing is wrong"
     output.out.print(f"{found.ensemble}: {checked} checked, {wrong}")
+    if found.unrecorded:
+        states = ", ".join(f"{count} {state}" for state, count in found.unrecorded.items())
+        output.out.print(
+            "without anything recorded, so not checked: "
+            f"{counted(sum(found.unrecorded.values()), 'run')} ({states})"
+        )
     if found.unchecked:
         output.out.print(
             f"without a checksum, so not checked against one: {sum(found.unchecked.values()):,} "

@@ -10,15 +10,17 @@ Everything is read at one moment, and streams: memory does not grow with the num
 from collections.abc import Callable
 from typing import BinaryIO
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from tracker.errors import UsageError, choice_error
+from tracker.errors import TrackerError, UsageError, choice_error
 from tracker.exports import csv_text, json_lines, npz, outcomes, parquet
 from tracker.exports.outcomes import outcome_source
 from tracker.exports.source import Advance, Source
-from tracker.exports.subject import find_subject
+from tracker.exports.subject import Subject, find_subject
 from tracker.exports.tables import view_source
-from tracker.reports.subject import snapshot
+from tracker.reports.absence import lacks_outcomes
+from tracker.reports.ensembles import describe_ensemble
+from tracker.reports.subject import no_outcomes, snapshot
 
 FORMATS: dict[str, Callable[[Source, BinaryIO, Advance], int]] = {
     "parquet": parquet.write,
@@ -68,6 +70,9 @@ def export(
         If there is no such ensemble.
     UsageError
         If there is no such table or format, listing them; if the format cannot hold the table.
+    TrackerError
+        If no run has recorded anything, or with `complete` no complete one: a file without rows
+        would be taken for an answer.
     CorruptOutcomesError
         If the stored outcomes are damaged.
     """
@@ -81,6 +86,22 @@ def export(
             source = outcome_source(connection, subject)
         else:
             source = view_source(connection, subject, table)
+        _check_recorded(connection, subject, table)
         if begin is not None:
             begin(source.rows)
         return FORMATS[form](source, file, advance)
+
+
+def _check_recorded(connection: Connection, subject: Subject, table: str) -> None:
+    info = describe_ensemble(connection, subject.ensemble)
+    is_outcome = table == outcomes.TABLE
+    # Outcomes of failed runs are exported too, which no view counts.
+    if is_outcome and subject.runs:
+        return
+    if lacks_outcomes(connection, info, table):
+        raise TrackerError(no_outcomes(info))
+    if is_outcome:
+        raise TrackerError(
+            f"no run of ensemble {info.ensemble!r} is complete (runs: {info.states}): without "
+            "--complete, what the others have recorded is exported"
+        )

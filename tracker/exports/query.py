@@ -63,6 +63,15 @@ class Query:
     limit: int | None = None
 
 
+def narrowing(query: Query) -> tuple[tuple[str, ...], bool]:
+    """The ensembles that a query names, and whether it has other conditions too."""
+    conditions = [parse_condition(clause) for clause in query.where]
+    named = [each.value for each in conditions if each.column in ENSEMBLES and each.operator == "="]
+    own = () if query.ensemble is None else (query.ensemble,)
+    found = (*own, *(name for name in named if name is not None))
+    return found, len(named) < len(conditions)
+
+
 def list_views(connection: Connection) -> dict[str, Columns]:
     """The views that can be asked: those without bitmaps."""
     views = read_views(connection)

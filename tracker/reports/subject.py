@@ -62,10 +62,10 @@ def find_subject(connection: Connection, ensemble: str, split: str) -> Subject:
 
 def no_outcomes(info: EnsembleInfo) -> str:
     """That none of the ensemble's runs has recorded an evaluation, and what to do about it."""
-    return (
-        f"ensemble {info.ensemble!r} has no outcomes yet (runs: {info.states}): "
-        "`tracker status` says what its runs do, `tracker worker` trains the queued ones"
-    )
+    what_to_do = "`tracker status` says what its runs do, `tracker worker` trains the queued ones"
+    if info.runs and not info.open_runs:
+        what_to_do = f"`tracker retry {info.ensemble}` queues failed and cancelled runs again"
+    return f"ensemble {info.ensemble!r} has no outcomes yet (runs: {info.states}): {what_to_do}"
 
 
 def _holds_out(connection: Connection, ensemble: str) -> bool:

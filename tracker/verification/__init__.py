@@ -154,7 +154,10 @@ def _count(
     checksums: Mapping[int, bytes | None],
     found: Verification,
 ) -> None:
-    found.runs += bool(checksums)
+    if checksums:
+        found.runs += 1
+    else:
+        found.unrecorded[run.state] = found.unrecorded.get(run.state, 0) + 1
     found.evaluations += len(checksums)
     if unchecked := sum(value is None for value in checksums.values()):
         found.unchecked[run.seed] = unchecked

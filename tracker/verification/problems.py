@@ -27,6 +27,8 @@ class Verification:
     """Problems that are kept; more are only counted."""
     runs: int = 0
     """Runs that have recorded something."""
+    unrecorded: dict[str, int] = field(default_factory=dict)
+    """Runs that have recorded nothing, by state."""
     evaluations: int = 0
     blocks: int = 0
     outcomes: int = 0
