@@ -31,17 +31,29 @@ def psql(
         str | None, typer.Option("-c", "--command", help="Run this SQL and leave.")
     ] = None,
     reader: Annotated[bool, typer.Option("--reader", help="As the role that only reads.")] = False,
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PSQL_OPTIONS", help="psql's own options, after --."),
+    ] = None,
 ) -> None:
-    """Open psql on the database, or run one command."""
+    """Open psql on the database, or run one command.
+
+    Options of psql itself are given after --: `tracker psql -- -At -c 'SELECT count(*) FROM run'`.
+    """
+    own = options or []
+    if own and not own[0].startswith("-"):
+        raise UsageError(
+            f"unexpected {own[0][:80]!r}: SQL is given with -c, psql's own options after --"
+        )
     settings = get_settings()
     url = _reader(settings) if reader else _owner(settings)
     program = shutil.which("psql") or str(EmbeddedServers(settings.home).bin_folder / "psql")
-    options = [] if command is None else ["-v", "ON_ERROR_STOP=1", "-c", command]
+    asked = [] if command is None else ["-v", "ON_ERROR_STOP=1", "-c", command]
     environment = {**os.environ, "PGOPTIONS": SESSION_OPTIONS, "PGAPPNAME": "tracker psql"}
     sys.stdout.flush()
     with (
         client_address(url) as (address, secrets),
-        subprocess.Popen([program, address, *options], env=environment | secrets) as process,
+        subprocess.Popen([program, address, *own, *asked], env=environment | secrets) as process,
     ):
         # Ctrl-C belongs to psql, which cancels the query and goes on.
         while True:

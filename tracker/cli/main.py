@@ -140,7 +140,7 @@ def _report(error: Exception, code: int) -> int:
         message = f"{type(error).__name__}: {first_line} ({_next_step(error)})"
     # Typer ends a bare `tracker db` with an empty message, after printing the help.
     if message:
-        complain(_in_one_line(message + _given(error)))
+        complain(_in_one_line(message + _given(error) + _passed_on(error)))
     return code
 
 
@@ -164,3 +164,13 @@ def _given(error: Exception) -> str:
             if argument.startswith(f"{option}="):
                 return f", got {argument.removeprefix(f'{option}=')!r}"
     return ""
+
+
+def _passed_on(error: Exception) -> str:
+    """How an option is given to the program behind a command, of one that the command lacks."""
+    command = getattr(getattr(error, "ctx", None), "info_name", None)
+    # Typer has no public name for the error of an unknown option.
+    is_unknown = hasattr(error, "option_name") and hasattr(error, "possibilities")
+    if command != "psql" or not is_unknown:
+        return ""
+    return "; psql's own options come after --: `tracker psql -- -At -c 'SELECT 1'`"
