@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from tests.support.ensembles import Recorded, block_size, record, spec_of, story_of
 from tracker.cli import query as command
-from tracker.cli.narrowing import ASIDE, KEYS, SAID_BY
+from tracker.cli.narrowing import ASIDE, INPUTS, KEYS, SAID_BY
 from tracker.db.models import Ensemble, Run
 from tracker.db.schema import VIEWS
 from tracker.errors import UsageError
@@ -409,4 +409,4 @@ def test_what_is_asked_for_is_not_there_yet(engine: Engine, typed: Callable[...,
 @pytest.mark.embedded_only
 def test_columns_that_a_narrow_table_knows_are_those_of_views(connection: Connection) -> None:
     known = {name for columns in list_views(connection).values() for name in columns}
-    assert KEYS | ASIDE | SAID_BY.keys() | set(SAID_BY.values()) <= known
+    assert KEYS | ASIDE | INPUTS | SAID_BY.keys() | set(SAID_BY.values()) <= known

@@ -91,6 +91,12 @@ def test_held_out_tells_rows_apart_where_none_is_of_one_run() -> None:
     assert "held_out" not in gone
 
 
+def test_what_a_number_is_made_of_goes_before_it() -> None:
+    columns = ["evaluation", "examples", "accuracy_a", "accuracy_b", "observed", "kappa"]
+    gone = order_of_going(columns, evaluation=["1", "2"])
+    assert gone == ["observed", "accuracy_b", "accuracy_a", "examples", "kappa"]
+
+
 @pytest.mark.parametrize("columns", [["runs_trained_on", "runs_held_out"], ["a", "b"]])
 def test_one_column_is_left(columns: list[str]) -> None:
     assert order_of_going(columns) == columns[1:]

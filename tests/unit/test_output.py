@@ -58,6 +58,19 @@ def test_nothing_is_cut_when_the_terminal_is_narrow() -> None:
     assert lines[2].split()[1:] == ["10/10", "2026-01-02"]
 
 
+def test_no_word_of_a_heading_is_broken_while_a_text_can_be_folded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(output.out, "width", 40)
+    row = {"type": "ambiguous unless the label is given", "of the mislabelled": "5%", "share": "1%"}
+    lines = [line.split() for line in rendered(output.table([row]), width=40).splitlines()]
+    assert lines[:3] == [["of"], ["the"], ["type", "mislabelled", "share"]]
+
+
+def test_headings_stand_on_one_line_where_there_is_room() -> None:
+    assert "of the mislabelled" in rendered(output.table([{"of the mislabelled": "5%"}]))
+
+
 def test_a_table_without_rows_is_empty() -> None:
     assert rendered(output.table([])).strip() == ""
 

@@ -72,8 +72,8 @@ def enqueue(
     record: Annotated[
         str | None,
         typer.Option(
-            help="Store these of every example too: confidence,margin,loss,el2n,output_margin at "
-            "every evaluation; outputs, the softmax outputs, at the last."
+            help="Store these of every example too, parted by commas: confidence, margin, loss, "
+            "el2n, output_margin at every evaluation; outputs, the softmax outputs, at the last."
         ),
     ] = None,
     probe: Annotated[

@@ -33,6 +33,12 @@ KEYS = {
 `held_out` is one too where rows are not of one run, which has an example held out or not.
 """
 
+INPUTS = {
+    *("examples", "mislabelled", "answers", "layers", "runs_a", "runs_b"),
+    *("accuracy_a", "accuracy_b", "observed", "expected", "pearson_p", "spearman_p"),
+}
+"""Numbers that another one of the row is made of or judged by: the first numbers to go."""
+
 ASIDE = {"label", "runs", "evaluations", "class_name", "layer_name"}
 """What a view says beside what it is asked for: gone before the last number is."""
 
@@ -65,6 +71,9 @@ def next_to_go(kept: Sequence[str], rows: Sequence[Mapping[str, str]]) -> list[s
     same = [name for name in kept if name in keys and one_valued(name)]
     if same and len(numbers) == 1:
         return same[-1:]
+    inputs = [name for name in numbers if name in INPUTS]
+    if inputs and len(inputs) < len(numbers):
+        return inputs[-1:]
     last = (numbers or kept)[-1]
     # Of runs that trained on an example alone, a number is easily taken for that of all.
     pair = last.replace("held_out", "trained_on")

@@ -156,7 +156,7 @@ def table(
         Cells by column; shown as `cell` does.
     columns : iterable of str, optional
         Keys to show, in order; those of the first row if not given. An underscore in a key is
-        a blank in the heading.
+        a blank in the heading, or the end of a line where the terminal is too narrow.
     title : str, optional
         Line above the table.
     """
@@ -182,7 +182,16 @@ def table(
         )
     for line in texts:
         made.add_row(*line)
+    if width(made) > out.width:
+        # A line for each word, so that none is broken.
+        for column in made.columns:
+            column.header = str(column.header).replace(" ", "\n")
     return made
+
+
+def width(table: Table) -> int:
+    """Characters that the table takes where nothing is folded."""
+    return out.measure(table, options=out.options.update(max_width=UNBOUNDED)).maximum
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from sqlalchemy import Connection
 
 from tracker.cli import output
-from tracker.cli.narrowing import next_to_go
+from tracker.cli.narrowing import ENSEMBLES, next_to_go
 from tracker.cli.session import open_reader
 from tracker.errors import UsageError, choice_error
 from tracker.exports import csv_text, json_lines, parquet
@@ -42,6 +42,9 @@ COUNT_SECONDS = 5.0
 
 TEXT_WIDTH = 40
 """Characters of a long text on a line, in a terminal too narrow for all of it."""
+
+NAME_WIDTH = 16
+"""The same of an ensemble's name: what is asked about it is to stand beside it."""
 
 
 def query(
@@ -173,24 +176,17 @@ def _fitting(cells: Sequence[Mapping[str, str]], names: Sequence[str]) -> tuple[
     """A table that is no wider than the terminal, and the columns that it had to leave out."""
     kept, left_out = list(names), list[str]()
     table = output.table(cells, columns=kept)
-    while _width(table) > output.out.width and len(kept) > 1:
-        table = _narrow(output.table(cells, columns=kept))
-        if _width(table) > output.out.width:
+    while output.width(table) > output.out.width and len(kept) > 1:
+        table = _folded(output.table(cells, columns=kept), kept)
+        if output.width(table) > output.out.width:
             left_out += next_to_go(kept, cells)
             kept = [name for name in names if name not in left_out]
     return table, [name for name in names if name in left_out]
 
 
-def _width(table: Table) -> int:
-    """Characters that the table takes where nothing is folded."""
-    unbounded = output.out.options.update(max_width=output.UNBOUNDED)
-    return output.out.measure(table, options=unbounded).maximum
-
-
-def _narrow(table: Table) -> Table:
-    """The same with a line for each word of a heading; long texts are folded."""
-    for column in table.columns:
-        column.header = str(column.header).replace(" ", "\n")
+def _folded(table: Table, names: Sequence[str]) -> Table:
+    """The same with long texts on several lines."""
+    for name, column in zip(names, table.columns, strict=True):
         if column.justify == "left":
-            column.max_width = TEXT_WIDTH
+            column.max_width = NAME_WIDTH if name in ENSEMBLES else TEXT_WIDTH
     return table
