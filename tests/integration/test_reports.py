@@ -574,12 +574,27 @@ def test_plot_refuses_other_images_than_those_learned(
         plots.learning_order(engine, story.name)
 
 
+def test_plot_names_its_picture_after_the_ensemble(
+    committed: tuple[Engine, Story],
+    commands: typer.Typer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _, story = committed
+    assert output_of(commands, "plot", "tp-agreement", story.name).strip() == (
+        f"wrote {story.name}-tp-agreement.png"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [f"{story.name}-tp-agreement.png"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("histogram", "any"), "unknown plot 'histogram': choose one of learning-order, tp-agree"),
         (("tp-agreement", "any", "--out", "a.gif"), "'a.gif': choose one of .png, .pdf, .svg"),
         (("tp-agreement", "any"), "no ensemble 'any', nor any other"),
+        (("tp-agreement", "a/b"), "'a/b-tp-agreement.png' leads to another folder"),
     ],
 )
 def test_plot_refuses_what_it_cannot_draw(

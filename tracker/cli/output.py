@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -217,3 +218,19 @@ def thin(items: Sequence[Item], most: int) -> list[Item]:
         return list(items)
     step = (len(items) - 1) / (most - 1)
     return [items[round(index * step)] for index in range(most)]
+
+
+def picture_path(given: Path | None, ensemble: str, kind: str) -> Path:
+    """Where a picture of an ensemble goes: as given, else ENSEMBLE-KIND.png in this folder.
+
+    Raises
+    ------
+    UsageError
+        If that would be in another folder.
+    """
+    if given is not None:
+        return given
+    path = Path(f"{ensemble}-{kind}.png")
+    if path.name != str(path):
+        raise UsageError(f"{str(path)!r} leads to another folder: name the picture with --out")
+    return path

@@ -55,7 +55,8 @@ def plot(
     kind: Annotated[str, typer.Argument(help=f"One of {', '.join(PLOTS)}.")],
     ensemble: Annotated[str, typer.Argument(help="Name of the ensemble.")],
     out: Annotated[
-        Path | None, typer.Option(help="File to write, .png, .pdf or .svg; KIND.png if not given.")
+        Path | None,
+        typer.Option(help="File to write, .png, .pdf or .svg; ENSEMBLE-KIND.png if not given."),
     ] = None,
     split: Annotated[str, typer.Option(help="Split whose examples are shown.")] = "train",
 ) -> None:
@@ -65,7 +66,7 @@ def plot(
     # Loads matplotlib, which takes a second, and which no other command needs.
     from tracker import plots
 
-    path = Path(f"{kind}.png") if out is None else out
+    path = output.picture_path(out, ensemble, kind)
     plots.check_picture(path)
     plots.save(plots.PLOTS[kind](open_reader(), ensemble, split), path)
     output.out.print(f"wrote {path}")

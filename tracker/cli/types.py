@@ -8,7 +8,7 @@ import typer
 from tracker.cli import output
 from tracker.cli.output import counted, number, percent, print_table
 from tracker.cli.session import open_engine
-from tracker.errors import UsageError, ranges
+from tracker.errors import ranges
 from tracker.reports import snapshot
 from tracker.reports.types import (
     AMBIGUOUS_UNLABELLED,
@@ -43,9 +43,7 @@ def types(
     # Loads matplotlib, which takes a second.
     from tracker import plots
 
-    path = Path(f"{ensemble}-difficulty-types.png") if out is None else out
-    if out is None and path.name != str(path):
-        raise UsageError(f"{str(path)!r} leads to another folder: name the picture with --out")
+    path = output.picture_path(out, ensemble, "difficulty-types")
     plots.check_picture(path)
     told, figure = plots.types(engine, ensemble)
     _summary(told)
