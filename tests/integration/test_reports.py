@@ -532,11 +532,12 @@ def test_plot_writes_a_picture(
     _, story = committed
     monkeypatch.setattr(plots, "load_named", lambda *_, **__: dataset_of(story))
     monkeypatch.chdir(tmp_path)
-    assert output_of(commands, "plot", kind, story.name).strip() == f"wrote {kind}.png"
+    picture = f"{story.name}-{kind}.png"
+    assert output_of(commands, "plot", kind, story.name).strip() == f"wrote {picture}"
     chosen = tmp_path / "folder" / "picture.pdf"
     chosen.parent.mkdir()
     output_of(commands, "plot", kind, story.name, "--split", "test", "--out", str(chosen))
-    assert Path(f"{kind}.png").read_bytes()[:4] == b"\x89PNG"
+    assert Path(picture).read_bytes()[:4] == b"\x89PNG"
     assert chosen.read_bytes()[:4] == b"%PDF"
 
 
@@ -572,20 +573,6 @@ def test_plot_refuses_other_images_than_those_learned(
     monkeypatch.setattr(plots, "load_named", lambda *_, **__: other)
     with pytest.raises(DatasetMismatchError, match=story.dataset):
         plots.learning_order(engine, story.name)
-
-
-def test_plot_names_its_picture_after_the_ensemble(
-    committed: tuple[Engine, Story],
-    commands: typer.Typer,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    _, story = committed
-    assert output_of(commands, "plot", "tp-agreement", story.name).strip() == (
-        f"wrote {story.name}-tp-agreement.png"
-    )
-    assert [path.name for path in tmp_path.iterdir()] == [f"{story.name}-tp-agreement.png"]
 
 
 @pytest.mark.parametrize(
