@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from tests.support import reference_difficulty
 from tests.support.bits import counts_of, slices_of
 from tests.support.ensembles import Recorded, Story, block_size, record, story_of, with_changes
-from tests.support.reference import accessibilities
+from tests.support.reference import accessibilities, counted
 from tests.support.strategies import stories
 from tests.support.views import same
 
@@ -202,6 +202,33 @@ def test_dichotomy(connection: Connection) -> None:
     assert ask(connection, "SELECT dichotomous_difficulty(4, 4, 2)") == [(None,)]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("3, 10, -1", "tolerance must be at least 0, got -1"),
+        ("13, 10, 1", "runs_correct must be from 0 to the 10 runs, got 13"),
+        ("-1, 10, 0", "runs_correct must be from 0 to the 10 runs, got -1"),
+        ("11, 10", "runs_correct must be from 0 to the 10 runs, got 11"),
+    ],
+)
+def test_dichotomous_difficulty_refuses_what_cannot_be(
+    connection: Connection, arguments: str, told: str
+) -> None:
+    with pytest.raises(DBAPIError) as caught:
+        ask(connection, f"SELECT dichotomous_difficulty({arguments})")
+    message = str(caught.value.orig).splitlines()[0]
+    assert message == f"dichotomous_difficulty: {told}"
+
+
+def test_dichotomous_difficulty_is_inlined(connection: Connection) -> None:
+    """The views ask it for every example."""
+    numbers = "(VALUES (1, 2), (2, 2)) AS example (a, b)"
+    plan = ask(connection, f"EXPLAIN (VERBOSE) SELECT dichotomous_difficulty(a, b) FROM {numbers}")
+    told = "\n".join(line for (line,) in plan)
+    assert "'trivial'" in told
+    assert "dichotomous_difficulty" not in told
+
+
 def test_dichotomy_summary(connection: Connection) -> None:
     """Accuracies 4/5, 3/5, 2/5, 1/5."""
     record(
@@ -225,9 +252,34 @@ def test_dichotomy_summary(connection: Connection) -> None:
             (4, 5, 2, 1, 2, 0.4, 0.2, 0.4, most, 1 - 2 * most, most),
         ],
     )
-    assert ask(connection, "SELECT * FROM dichotomy_summary_at('four', 2)") == []
-    with pytest.raises(DBAPIError, match="tolerance must be at least 0, got -1"):
-        ask(connection, "SELECT * FROM dichotomy_summary_at('four', -1)")
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "told"),
+    [
+        (-1, "tolerance must be at least 0, got -1"),
+        (2, "tolerance must be below half of the 4 runs of 'four', got 2"),
+        (2_000_000_000, "tolerance must be below half of the 4 runs of 'four', got 2000000000"),
+    ],
+)
+def test_a_tolerance_with_which_there_are_no_rows_is_refused(
+    connection: Connection, tolerance: int, told: str
+) -> None:
+    record(connection, story_of(np.ones((4, 1, 1)), name="four"))
+    with pytest.raises(DBAPIError) as caught:
+        ask(connection, f"SELECT * FROM dichotomy_summary_at('four', {tolerance})")
+    assert str(caught.value.orig).splitlines()[0] == f"dichotomy_summary_at: {told}"
+
+
+def test_a_tolerance_is_one_of_all_runs_while_an_ensemble_trains(connection: Connection) -> None:
+    """Few have recorded the last evaluation so far: that is no error, and it has no row yet."""
+    story = story_of(np.ones((3, 1, 2)), recorded=[[0, 1], [0], [0]], name="three")
+    record(connection, story)
+    asked = "SELECT evaluation, runs FROM dichotomy_summary_at('three', 1)"
+    assert ask(connection, asked) == [(0, 3)]
+    waiting = story_of(np.ones((3, 1, 1)), recorded=[[], [], []], states=["queued"] * 3, name="new")
+    record(connection, waiting)
+    assert ask(connection, "SELECT * FROM dichotomy_summary_at('new', 1)") == []
 
 
 def test_null_of_equal_accuracies_is_binomial(connection: Connection) -> None:
@@ -239,12 +291,15 @@ def test_null_of_equal_accuracies_is_binomial(connection: Connection) -> None:
 @pytest.mark.embedded_only
 @given(story=stories(), tolerance=st.integers(0, 3))
 def test_dichotomy_summary_at(undone: Any, story: Story, tolerance: int) -> None:
+    asked = text("SELECT * FROM dichotomy_summary_at(:name, :tolerance)")
+    arguments = {"name": story.name, "tolerance": tolerance}
     with undone() as connection, block_size(8):
         recorded = record(connection, story)
-        rows = connection.execute(
-            text("SELECT * FROM dichotomy_summary_at(:name, :tolerance)"),
-            {"name": story.name, "tolerance": tolerance},
-        ).mappings()
+        if tolerance > 0 and 0 < len(counted(story)) <= 2 * tolerance:
+            with pytest.raises(DBAPIError, match="tolerance must be below half of the"):
+                connection.execute(asked, arguments)
+            return
+        rows = connection.execute(asked, arguments).mappings()
         found = {(row["split"], row["evaluation"]): dict(row) for row in rows}
     expected = reference_difficulty.dichotomy_summary(recorded, tolerance)
     assert found.keys() == {(row["split"], row["evaluation"]) for row in expected}
@@ -311,7 +366,7 @@ def test_curves_of_any_bands(undone: Any, story: Story, data: st.DataObject) -> 
     indices = story.split_ranges()[split]
     bands = data.draw(
         st.lists(
-            st.one_of(st.none(), st.integers(0, 3), st.just(100)),
+            st.one_of(st.none(), st.integers(1, 3), st.just(100)),
             min_size=len(indices),
             max_size=len(indices),
         )
@@ -336,6 +391,23 @@ def test_curves_refuse_bands_of_other_examples(connection: Connection) -> None:
     record(connection, story_of([[[1], [0], [0]]], name="three"))
     with pytest.raises(DBAPIError, match="'train' has 3 examples, but bands has 2 numbers"):
         ask(connection, "SELECT * FROM first_correct_last_mistake_by('three', 'train', '{1,2}')")
+
+
+@pytest.mark.parametrize(("bands", "lowest"), [("{1,0,2}", 0), ("{1,-1,0}", -1), ("{NULL,1,0}", 0)])
+def test_curves_refuse_bands_below_1(connection: Connection, bands: str, lowest: int) -> None:
+    """Band 0 is all examples: a class 0 would be lost in it, without a word."""
+    record(connection, story_of([[[1], [0], [0]]], name="three"))
+    with pytest.raises(DBAPIError) as caught:
+        ask(connection, f"SELECT * FROM first_correct_last_mistake_by('three', 'train', '{bands}')")
+    message = str(caught.value.orig).splitlines()[0]
+    assert message == f"first_correct_last_mistake_by: bands must be 1 or more, got {lowest}"
+
+
+def test_curves_of_no_bands_are_those_of_all_examples(connection: Connection) -> None:
+    record(connection, story_of([[[1], [0]]], name="two"))
+    curves = "SELECT band, examples FROM first_correct_last_mistake_by('two', 'train', '{%s}')"
+    assert ask(connection, curves % "NULL,NULL") == [(0, 2)]
+    assert sorted(ask(connection, curves % "NULL,7")) == [(0, 2), (7, 1)]
 
 
 def test_curves_refuse_a_split_that_does_not_exist(connection: Connection) -> None:

@@ -11,7 +11,7 @@ from tracker.errors import SchemaMismatchError, TrackerError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0014"
+HEAD = "0015"
 """Newest revision; a constant so that commands need not load the migrations. Tested."""
 
 LOCK_TIMEOUT = "10s"

@@ -3,8 +3,24 @@
 -- except one" do (s.3.2): hence the tolerance.
 --
 -- Trivial is right in all runs but at most `tolerance`, impossible in at most `tolerance` runs.
--- NULL where no more than 2 tolerance runs are counted: an example could be both.
--- One expression, so that the planner inlines it.
+-- NULL where no more than 2 tolerance runs are counted, as at an evaluation that few have reached:
+-- an example could be both. A tolerance below 0 is an error, and so are more right runs than runs.
+-- One expression, so that the planner inlines it: the views ask it for every example.
+
+-- Says what is wrong. A function of its own, because an expression cannot raise; it counts as cheap
+-- so that plans stay as they are.
+CREATE FUNCTION dichotomy_refusal(runs_correct INTEGER, runs INTEGER, tolerance INTEGER)
+RETURNS TEXT
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1
+AS $$
+BEGIN
+    IF tolerance < 0 THEN
+        RAISE EXCEPTION 'dichotomous_difficulty: tolerance must be at least 0, got %', tolerance;
+    END IF;
+    RAISE EXCEPTION 'dichotomous_difficulty: runs_correct must be from 0 to the % runs, got %',
+        runs, runs_correct;
+END
+$$;
 
 CREATE FUNCTION dichotomous_difficulty(
     runs_correct INTEGER, runs INTEGER, tolerance INTEGER DEFAULT 0
@@ -13,9 +29,20 @@ RETURNS TEXT
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT CASE
-        WHEN tolerance < 0 OR runs <= 2 * tolerance THEN NULL
-        WHEN runs_correct >= runs - tolerance THEN 'trivial'
-        WHEN runs_correct <= tolerance THEN 'impossible'
+        WHEN tolerance < 0 THEN dichotomy_refusal(runs_correct, runs, tolerance)
+        WHEN runs <= 2 * tolerance THEN NULL
+        WHEN runs_correct >= runs - tolerance
+            THEN
+                CASE
+                    WHEN runs_correct > runs THEN dichotomy_refusal(runs_correct, runs, tolerance)
+                    ELSE 'trivial'
+                END
+        WHEN runs_correct <= tolerance
+            THEN
+                CASE
+                    WHEN runs_correct < 0 THEN dichotomy_refusal(runs_correct, runs, tolerance)
+                    ELSE 'impossible'
+                END
         ELSE 'in between'
     END
 $$;

@@ -2,7 +2,7 @@
 -- Source: Meding 2022; see dichotomous_difficulty.
 --
 -- Evaluations that no more than 2 `tolerance` runs have recorded have no rows. An unknown ensemble
--- is an error.
+-- is an error, and so is a tolerance of half of its runs or more, with which none could have any.
 
 CREATE FUNCTION dichotomy_summary_at(ensemble TEXT, tolerance INTEGER)
 RETURNS TABLE (
@@ -22,12 +22,25 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
 AS $$
+DECLARE
+    most INTEGER;
 BEGIN
     IF NOT EXISTS (SELECT FROM ensemble AS one WHERE one.name = dichotomy_summary_at.ensemble) THEN
         RAISE EXCEPTION 'dichotomy_summary_at: there is no ensemble named %', quote_literal(ensemble);
     END IF;
     IF tolerance < 0 THEN
         RAISE EXCEPTION 'dichotomy_summary_at: tolerance must be at least 0, got %', tolerance;
+    END IF;
+    IF tolerance > 0 THEN
+        -- Those that have not recorded anything yet too: an ensemble that still trains is no error.
+        SELECT count(*) INTO most
+        FROM counted_run
+        WHERE counted_run.ensemble = dichotomy_summary_at.ensemble;
+        IF most > 0 AND tolerance >= most / 2.0 THEN
+            RAISE EXCEPTION
+                'dichotomy_summary_at: tolerance must be below half of the % runs of %, got %',
+                most, quote_literal(ensemble), tolerance;
+        END IF;
     END IF;
     RETURN QUERY
     SELECT

@@ -1,18 +1,19 @@
 -- first_correct_last_mistake_by: curves of learning of a split, for bands of examples by any score
 -- Source: First Correct (FC) and Last Mistake (LM), Hu 2022.
 --
--- `bands` has one number from 1 an example, in order of position; examples with 0 or NULL are in no
--- band. Deciles of a score, 1 the lowest:
+-- `bands` has one number from 1 an example, in order of position; examples with NULL are in no band
+-- of their own. Deciles of a score, 1 the lowest:
 --   SELECT array_agg(decile ORDER BY position) FROM (
 --       SELECT position, ntile(10) OVER (ORDER BY score, position) AS decile FROM ...
 --   ) AS example
--- One row per (band, evaluation); band 0 is all examples. Each curve is the mean over the runs that
+-- One row per (band, evaluation). Band 0 is all examples of the split, also those with NULL: a
+-- number from 0, such as a class, goes in with 1 added. Each curve is the mean over the runs that
 -- have recorded the evaluation of the share of the band's examples that
 --   first_correct  the run has had right at some evaluation up to this one
 --   accuracy       it has right at this one
 --   last_mistake   it has right from this one on, up to its last recorded one
 -- so that first_correct >= accuracy >= last_mistake. An unknown ensemble, a split that it has not,
--- and bands of another size are errors.
+-- bands of another size and a band below 1 are errors.
 
 CREATE FUNCTION first_correct_last_mistake_by(ensemble TEXT, split TEXT, bands INTEGER[])
 RETURNS TABLE (
@@ -28,6 +29,7 @@ LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
 AS $$
 DECLARE
     part split;
+    lowest INTEGER := (SELECT min(band.value) FROM unnest(bands) AS band (value));
 BEGIN
     SELECT split.* INTO part
     FROM ensemble AS one
@@ -47,6 +49,10 @@ BEGIN
     IF cardinality(bands) <> part.size THEN
         RAISE EXCEPTION 'first_correct_last_mistake_by: % has % examples, but bands has % numbers',
             quote_literal(split), part.size, cardinality(bands);
+    END IF;
+    -- Band 0 is taken: a class 0 would be lost in it.
+    IF lowest < 1 THEN
+        RAISE EXCEPTION 'first_correct_last_mistake_by: bands must be 1 or more, got %', lowest;
     END IF;
     RETURN QUERY
     WITH members AS MATERIALIZED (
