@@ -14,7 +14,7 @@ help:
 	@echo "make chaos  faults of all sorts while runs train, and every block compared; docs/operations.md"
 	@echo "make load   200 runs over eight workers while people ask; docs/operations.md"
 	@echo "make lint   ruff, mypy, sqlfluff"
-	@echo "make docs   docs/views.md from the comments in tracker/sql/views"
+	@echo "make docs   docs/views.md and docs/functions.md from the comments in tracker/sql"
 	@echo "make bench-store   the store against rows, DuckDB and MLflow; see benchmarks/README.md"
 	@echo "make bench-sampler   the sampler against torch's, and reading scores; as above"
 	@echo "make bench-probes  the k-NN probes against scikit-learn and faiss-cpu"
@@ -44,6 +44,7 @@ test: install
 
 docs: install
 	$(BIN)/python -m docs.generate_views
+	$(BIN)/python -m docs.generate_functions
 
 demo: install
 	$(BIN)/python demo/demo.py

@@ -7,7 +7,7 @@ text; this only sets it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tracker.db.schema import VIEWS, sql_text
@@ -19,7 +19,7 @@ INTRODUCTION = """\
 
 Made by `make docs` from the headers and comments in `tracker/sql/views`: change those.
 `\\d+ NAME` in `tracker psql` shows the same comments, and `tracker query NAME` asks a view without
-SQL. [papers.md](papers.md) has the papers.
+SQL. [functions.md](functions.md) has the functions, [papers.md](papers.md) the papers.
 
 Columns that most views share: `ensemble` and `ensemble_id`, `split`, `example_id` (number of the
 example in its dataset: the splits follow each other), `position` (in its split, from 0), `label`
@@ -45,8 +45,8 @@ SHARED = {
 BLOCKS = """\
 ## Building blocks
 
-What the views above are made of: bitmaps and slices (see `tracker/sql/functions`), or numbers in
-arrays, by block of examples. For queries of your own that must not expand millions of rows.
+What the views above are made of: bitmaps and slices (see [functions.md](functions.md)), or numbers
+in arrays, by block of examples. For queries of your own that must not expand millions of rows.
 """
 
 _COMMENT = re.compile(r"^COMMENT ON COLUMN \w+\.(\w+) IS\s+((?:'(?:[^']|'')*'\s*)+);", re.MULTILINE)
@@ -73,27 +73,34 @@ def is_building_block(view: str) -> bool:
 def section(view: str) -> str:
     """What the page says of one view."""
     sql = sql_text("views", view)
-    title, *paragraphs = _paragraphs(sql.partition("CREATE VIEW")[0])
-    lines = [f"## {view}\n", f"{title}\n", *(f"{paragraph}\n" for paragraph in paragraphs)]
+    title, *others = paragraphs(sql.partition("CREATE VIEW")[0])
+    lines = [f"## {view}\n", f"{title}\n", *(f"{paragraph}\n" for paragraph in others)]
     columns = [(name, text) for name, text in comments(sql) if name not in SHARED]
     if columns:
-        rows = [f"| `{name}` | {text.replace('|', chr(92) + '|')} |" for name, text in columns]
-        lines += ["| column | is |\n|---|---|", *rows, ""]
+        lines.append(table("column", columns))
     return "\n".join(lines)
+
+
+def table(heading: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Names and what they are, as a table with a blank line after it."""
+    cells = [f"| `{name}` | {text.replace('|', chr(92) + '|')} |" for name, text in rows]
+    return "\n".join([f"| {heading} | is |\n|---|---|", *cells, ""])
 
 
 def comments(sql: str) -> list[tuple[str, str]]:
     """The columns that a file explains, in its order, and what it says of them."""
-    return [
-        (name, "".join(_STRING.findall(strings)).replace("''", "'"))
-        for name, strings in _COMMENT.findall(sql)
-    ]
+    return [(name, string(strings)) for name, strings in _COMMENT.findall(sql)]
 
 
-def _paragraphs(header: str) -> Iterator[str]:
+def string(strings: str) -> str:
+    """What SQL's strings, one after the other, say."""
+    return "".join(_STRING.findall(strings)).replace("''", "'")
+
+
+def paragraphs(header: str) -> Iterator[str]:
     """A header's title, grain and source, then its other paragraphs; code keeps its lines."""
     lines = [line.removeprefix("--").removeprefix(" ") for line in header.strip().splitlines()]
-    yield _capital(lines[0].partition(": ")[2])
+    yield capital(lines[0].partition(": ")[2])
     held: list[str] = []
     for line in [*lines[1:], ""]:
         starts = re.match(r"(Grain|Source): ", line)
@@ -106,12 +113,14 @@ def _paragraphs(header: str) -> Iterator[str]:
 
 def _paragraph(lines: list[str]) -> str:
     if lines[0].startswith("  "):
-        return "```sql\n" + "\n".join(line.strip() for line in lines) + "\n```"
+        language = "sql" if re.match(r" *[A-Z]{2}", lines[0]) else "text"
+        return f"```{language}\n" + "\n".join(line.strip() for line in lines) + "\n```"
     return re.sub(r"^(Grain|Source): ", r"*\1:* ", "\n".join(lines))
 
 
-def _capital(title: str) -> str:
-    return f"{title[:1].upper()}{title[1:]}{'' if title.endswith('?') else '.'}"
+def capital(title: str) -> str:
+    """A header's title as a sentence."""
+    return f"{title[:1].upper()}{title[1:]}{'' if title[-1:] in '?.' else '.'}"
 
 
 if __name__ == "__main__":

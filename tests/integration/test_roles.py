@@ -360,8 +360,8 @@ CALLS = (
     "error_consistency_between('{0}', '{1}')",
     "induced_class_at('{0}', 1)",
     "example_block('{0}', 1)",
-    "first_correct_last_mistake_by('{0}', 'train', (SELECT array_agg(1 + position) FROM learning_order "
-    "WHERE ensemble = '{0}' AND split = 'train'))",
+    "first_correct_last_mistake_by('{0}', 'train', (SELECT array_agg(1 + position) FROM "
+    "learning_order WHERE ensemble = '{0}' AND split = 'train'))",
 )
 
 

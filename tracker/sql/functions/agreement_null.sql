@@ -93,3 +93,8 @@ BEGIN
     RETURN result;
 END
 $$;
+
+COMMENT ON FUNCTION largest_box(INTEGER, INTEGER) IS
+'Of 0 to votes balls thrown into alike boxes: the probability that no box holds more than m balls.';
+COMMENT ON FUNCTION agreement_null(DOUBLE PRECISION[], DOUBLE PRECISION[]) IS
+'Distribution of agreement among independent runs of these accuracies: exactly 1, 2, ... agree.';

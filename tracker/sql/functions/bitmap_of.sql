@@ -13,3 +13,6 @@ BEGIN
     RETURN convert_from(bits, 'SQL_ASCII')::BIT VARYING;
 END
 $$;
+
+COMMENT ON FUNCTION bitmap_of(INTEGER[], INTEGER) IS
+'The bitmap of so many examples in which those in these 0-based slots are set.';

@@ -26,3 +26,6 @@ BEGIN
     RETURN above | equal;
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_at_least(BIT VARYING[], INTEGER) IS
+'The examples whose count is at least k, as a bitmap.';

@@ -11,3 +11,6 @@ AS $$
     )
     FROM generate_series(0, planes - 1) AS place
 $$;
+
+COMMENT ON FUNCTION bitslice_constant(BIT VARYING, INTEGER, INTEGER) IS
+'One number for every example, as so many slices.';

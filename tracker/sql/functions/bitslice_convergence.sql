@@ -43,3 +43,7 @@ BEGIN
     RETURN converged;
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_convergence(BIT VARYING[], INTEGER[], INTEGER) IS
+'The evaluation from which on one run predicts for each example what it predicts at the end, as '
+'slices.';

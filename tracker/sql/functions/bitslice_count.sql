@@ -48,3 +48,6 @@ BEGIN
     RETURN slices[1:n];
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_count(BIT VARYING[]) IS
+'How many bitmaps of an array have each example set, as slices, least significant first.';

@@ -36,3 +36,6 @@ BEGIN
     RETURN coalesce(entropy, '{}');
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_entropy(BIT VARYING[], BIT VARYING[], INTEGER) IS
+'Entropy of the predicted classes of each example in nats, in slot order (Baldock 2021).';

@@ -37,3 +37,6 @@ BEGIN
     RETURN QUERY SELECT * FROM unnest(counts, groups);
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_groups(BIT VARYING[]) IS
+'The examples that have each count, as bitmaps; one row per count that occurs.';

@@ -7,3 +7,6 @@ AS $$
     SELECT bucket.value, bit_count(bucket.members)
     FROM bitslice_groups(slices) AS bucket
 $$;
+
+COMMENT ON FUNCTION bitslice_histogram(BIT VARYING[]) IS
+'How many examples have each count; one row per count that occurs.';

@@ -85,3 +85,7 @@ BEGIN
     END IF;
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_history(BIT VARYING[], INTEGER[], INTEGER) IS
+'What one run says of each example along its training: forgetting events, when it is learned, '
+'first right and last wrong.';

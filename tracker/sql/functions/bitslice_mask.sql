@@ -13,3 +13,6 @@ BEGIN
     RETURN masked;
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_mask(BIT VARYING[], BIT VARYING) IS
+'The counts of the examples in a bitmap, and 0 for the others, as slices.';

@@ -53,3 +53,6 @@ BEGIN
     END LOOP;
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_masked_tally(BIT VARYING[], BIT VARYING[], INTEGER) IS
+'For each of several sets of examples, how often each value occurs among them.';

@@ -47,3 +47,8 @@ BEGIN
     RETURN longer;
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_not_below(BIT VARYING[], BIT VARYING[]) IS
+'The examples whose count in a is at least that in b, as a bitmap.';
+COMMENT ON FUNCTION bitslice_max(BIT VARYING[], BIT VARYING[]) IS
+'The larger of two counts of each example, as slices.';

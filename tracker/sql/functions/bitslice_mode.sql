@@ -153,3 +153,9 @@ BEGIN
     );
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_mode(BIT VARYING[], BIT VARYING[], INTEGER) IS
+'The largest number of votes that one class gets for each example, as slices; of the runs whose '
+'bitmap has it set.';
+COMMENT ON FUNCTION bitslice_mode(BIT VARYING[], INTEGER) IS
+'The largest number of votes that one class gets for each example, as slices; of all runs.';

@@ -15,3 +15,6 @@ BEGIN
     RETURN raised;
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_never(BIT VARYING[], BIT VARYING) IS
+'The numbers of the examples in a bitmap, and all ones (never) for the others, as slices.';

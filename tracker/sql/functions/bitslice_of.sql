@@ -25,3 +25,6 @@ BEGIN
     RETURN slices;
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_of(INTEGER[]) IS
+'Slices from one whole number an example, in slot order: what unslice undoes.';

@@ -66,3 +66,7 @@ AS $$
     ) AS best
     CROSS JOIN LATERAL bitslice_winner(best.claim, array_length(votes, 2)) AS winner
 $$;
+
+COMMENT ON FUNCTION bitslice_plurality(BIT VARYING[], BIT VARYING[], BIT VARYING[], INTEGER) IS
+'The class that most votes of each example are for, and how many; a tie goes to the label, else to '
+'the lowest class.';

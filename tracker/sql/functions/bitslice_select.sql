@@ -62,3 +62,8 @@ BEGIN
     RETURN bitslice_select(rows, wanted);
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_select(BIT VARYING[], BIT VARYING[]) IS
+'The k-th smallest of several values of each example, as slices; a k for each example.';
+COMMENT ON FUNCTION bitslice_select(BIT VARYING[], INTEGER) IS
+'The k-th smallest of several values of each example, as slices; the same k for all.';

@@ -1,4 +1,4 @@
--- bitslice_subtract: a - b for each example, where no count of b is above that of a.
+-- bitslice_subtract: the difference a - b of each example, where no count of b is above that of a.
 
 CREATE FUNCTION bitslice_subtract(a BIT VARYING[], b BIT VARYING[])
 RETURNS BIT VARYING[]
@@ -32,3 +32,6 @@ BEGIN
     RETURN rest[1:n];
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_subtract(BIT VARYING[], BIT VARYING[]) IS
+'The difference a - b of each example, as slices, where no count of b is above that of a.';

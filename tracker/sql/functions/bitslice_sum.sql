@@ -176,3 +176,12 @@ CREATE AGGREGATE bitslice_sum (VARBIT, INTEGER)(
     COMBINEFUNC = bitslice_add,
     PARALLEL = safe
 );
+
+COMMENT ON FUNCTION bitslice_add(BIT VARYING[], BIT VARYING[]) IS
+'The sum a + b of each example, as slices.';
+COMMENT ON AGGREGATE bitslice_sum (VARBIT) IS
+'How many bitmaps have each example set, as slices, least significant first.';
+COMMENT ON AGGREGATE bitslice_sum (VARBIT []) IS
+'The sum of counts of each example, as slices.';
+COMMENT ON AGGREGATE bitslice_sum (VARBIT, INTEGER) IS
+'How many bitmaps have each example set, as slices, each bitmap counted so many times.';

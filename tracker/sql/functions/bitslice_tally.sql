@@ -18,3 +18,6 @@ BEGIN
     RETURN tally;
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_tally(BIT VARYING[], INTEGER) IS
+'How many examples have each count from 0 to the highest, as an array.';

@@ -7,3 +7,6 @@ AS $$
     SELECT coalesce(sum(bit_count(slice.bits) << (slice.place - 1)::INTEGER), 0)::BIGINT
     FROM unnest(slices) WITH ORDINALITY AS slice (bits, place)
 $$;
+
+COMMENT ON FUNCTION bitslice_total(BIT VARYING[]) IS
+'The counts of all examples added up.';

@@ -13,3 +13,6 @@ BEGIN
     RETURN total;
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_total_of(BIT VARYING[], BIT VARYING) IS
+'The counts of the examples in a bitmap added up.';

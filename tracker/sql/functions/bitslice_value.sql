@@ -26,3 +26,6 @@ AS $$
             + coalesce(get_bit(slices[16], slot), 0) * 32768
         ELSE 0 END
 $$;
+
+COMMENT ON FUNCTION bitslice_value(BIT VARYING[], INTEGER) IS
+'The count of one example, given by its 0-based slot in the block.';

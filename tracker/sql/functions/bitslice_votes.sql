@@ -125,3 +125,6 @@ BEGIN
     END IF;
 END
 $$;
+
+COMMENT ON FUNCTION bitslice_votes(BIT VARYING[], BIT VARYING[], INTEGER) IS
+'For each example, which classes are voted for and how often, as slices.';

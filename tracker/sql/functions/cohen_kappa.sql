@@ -7,7 +7,10 @@
 -- numbers, both sides of the fraction times the square of the number of examples, hence exact.
 
 CREATE FUNCTION cohen_kappa(
-    examples BIGINT, correct_a BIGINT, correct_b BIGINT, both_correct BIGINT
+    examples BIGINT, -- Examples that both runs say something of.
+    correct_a BIGINT, -- Those that the one has right.
+    correct_b BIGINT, -- Those that the other has right.
+    both_correct BIGINT -- Those that both have right.
 )
 RETURNS DOUBLE PRECISION
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -23,3 +26,7 @@ AS $$
             0
         )
 $$;
+
+COMMENT ON FUNCTION cohen_kappa(BIGINT, BIGINT, BIGINT, BIGINT) IS
+'Error consistency of two runs from numbers of examples: all, those each has right, those both '
+'have right (Meding 2022).';

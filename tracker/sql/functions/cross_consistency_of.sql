@@ -7,16 +7,19 @@
 -- would have to make all pairs.
 
 CREATE FUNCTION cross_consistency_of(
-    ensemble_a TEXT, evaluation_a INTEGER, ensemble_b TEXT, evaluation_b INTEGER
+    ensemble_a TEXT, -- Name of an ensemble.
+    evaluation_a INTEGER, -- Ordinal of an evaluation of it.
+    ensemble_b TEXT, -- Name of another one of the same dataset.
+    evaluation_b INTEGER -- Ordinal of an evaluation of that one.
 )
 RETURNS TABLE (
-    split TEXT,
-    example_id INTEGER,
-    "position" INTEGER, -- noqa: RF06, a reserved word here
-    label INTEGER,
-    runs INTEGER,
-    runs_correct INTEGER,
-    cross_consistency DOUBLE PRECISION
+    split TEXT, -- Split of the dataset: train or test.
+    example_id INTEGER, -- Number of the example in its dataset: the splits follow each other.
+    "position" INTEGER, -- 0-based place of the example in its split. -- noqa: RF06
+    label INTEGER, -- Index of the labelled class.
+    runs INTEGER, -- Counted runs of both that have recorded their evaluation.
+    runs_correct INTEGER, -- Those of them that are right.
+    cross_consistency DOUBLE PRECISION -- runs_correct / runs, from 0 to 1.
 )
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE ROWS 50000
 AS $$
@@ -61,3 +64,7 @@ BEGIN
     ) AS expanded;
 END
 $$;
+
+COMMENT ON FUNCTION cross_consistency_of(TEXT, INTEGER, TEXT, INTEGER) IS
+'Tp-agreement of two ensembles merged, example by example, at any evaluation of either (Hacohen '
+'2019).';

@@ -23,7 +23,9 @@ END
 $$;
 
 CREATE FUNCTION dichotomous_difficulty(
-    runs_correct INTEGER, runs INTEGER, tolerance INTEGER DEFAULT 0
+    runs_correct INTEGER, -- Runs that are right, as in tp_agreement and dichotomy.
+    runs INTEGER, -- Runs that are counted.
+    tolerance INTEGER DEFAULT 0 -- Runs that may differ from the others.
 )
 RETURNS TEXT
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -46,3 +48,7 @@ AS $$
         ELSE 'in between'
     END
 $$;
+
+COMMENT ON FUNCTION dichotomous_difficulty(INTEGER, INTEGER, INTEGER) IS
+'trivial, impossible or in between, by the number of runs that are right, with a tolerance (Meding '
+'2022).';

@@ -4,21 +4,27 @@
 -- Evaluations that no more than 2 `tolerance` runs have recorded have no rows. An unknown ensemble
 -- is an error, and so is a tolerance of half of its runs or more, with which none could have any.
 
-CREATE FUNCTION dichotomy_summary_at(ensemble TEXT, tolerance INTEGER)
+CREATE FUNCTION dichotomy_summary_at(
+    ensemble TEXT, -- Name of an ensemble.
+    tolerance INTEGER -- Runs that may differ from the others, 0 for none.
+)
 RETURNS TABLE (
-    split TEXT,
-    evaluation INTEGER,
-    runs INTEGER,
-    examples INTEGER,
-    trivial INTEGER,
-    in_between INTEGER,
-    impossible INTEGER,
-    trivial_share DOUBLE PRECISION,
-    in_between_share DOUBLE PRECISION,
-    impossible_share DOUBLE PRECISION,
+    split TEXT, -- Split of the dataset: train or test.
+    evaluation INTEGER, -- Ordinal of the evaluation; 0 is the untrained network.
+    runs INTEGER, -- Counted runs that have recorded the evaluation.
+    examples INTEGER, -- Examples of the split.
+    trivial INTEGER, -- Examples that are right in all runs but at most `tolerance`.
+    in_between INTEGER, -- Examples that are neither.
+    impossible INTEGER, -- Examples that are right in at most `tolerance` runs.
+    trivial_share DOUBLE PRECISION, -- trivial / examples.
+    in_between_share DOUBLE PRECISION, -- in_between / examples.
+    impossible_share DOUBLE PRECISION, -- impossible / examples.
     null_trivial_share DOUBLE PRECISION,
+    -- Expected trivial_share if the runs were right independently, with the same accuracies.
     null_in_between_share DOUBLE PRECISION,
+    -- Expected in_between_share if the runs were right independently.
     null_impossible_share DOUBLE PRECISION
+    -- Expected impossible_share if the runs were right independently.
 )
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
 AS $$
@@ -85,3 +91,6 @@ BEGIN
     ) AS total;
 END
 $$;
+
+COMMENT ON FUNCTION dichotomy_summary_at(TEXT, INTEGER) IS
+'The view dichotomy_summary of one ensemble, with a tolerance in runs.';

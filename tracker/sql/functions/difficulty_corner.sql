@@ -14,3 +14,6 @@ AS $$
         ELSE 'ambiguous'
     END
 $$;
+
+COMMENT ON FUNCTION difficulty_corner(DOUBLE PRECISION, DOUBLE PRECISION) IS
+'Which of the four difficulty types an example is nearest to, by its scaled depths (Baldock 2021).';

@@ -10,26 +10,26 @@
 -- NULL: shares where no example is left, kappa also where chance alone explains full consistency.
 
 CREATE FUNCTION error_consistency_between(
-    ensemble_a TEXT,
-    ensemble_b TEXT,
-    evaluation_a INTEGER DEFAULT NULL,
-    evaluation_b INTEGER DEFAULT NULL,
-    in_between BOOLEAN DEFAULT FALSE
+    ensemble_a TEXT, -- Name of an ensemble.
+    ensemble_b TEXT, -- Name of another one of the same dataset.
+    evaluation_a INTEGER DEFAULT NULL, -- Ordinal of an evaluation of the one; NULL for all.
+    evaluation_b INTEGER DEFAULT NULL, -- Ordinal of one of the other; NULL for the same.
+    in_between BOOLEAN DEFAULT FALSE -- Only of examples that some runs have right and some wrong?
 )
 RETURNS TABLE (
-    split TEXT,
-    at_a INTEGER,
-    at_b INTEGER,
-    run_a INTEGER,
-    run_b INTEGER,
-    seed_a INTEGER,
-    seed_b INTEGER,
-    examples INTEGER,
-    accuracy_a DOUBLE PRECISION,
-    accuracy_b DOUBLE PRECISION,
-    observed DOUBLE PRECISION,
-    expected DOUBLE PRECISION,
-    kappa DOUBLE PRECISION
+    split TEXT, -- Split of the dataset: train or test.
+    at_a INTEGER, -- Ordinal of the evaluation of the one ensemble.
+    at_b INTEGER, -- Ordinal of the evaluation of the other.
+    run_a INTEGER, -- Id of the run of the one.
+    run_b INTEGER, -- Id of the run of the other.
+    seed_a INTEGER, -- Seed of run_a.
+    seed_b INTEGER, -- Seed of run_b.
+    examples INTEGER, -- Examples that are compared.
+    accuracy_a DOUBLE PRECISION, -- Share of them that run_a has right.
+    accuracy_b DOUBLE PRECISION, -- Share of them that run_b has right.
+    observed DOUBLE PRECISION, -- Share of them that both have right or both have wrong.
+    expected DOUBLE PRECISION, -- What that would be of independent runs of these accuracies.
+    kappa DOUBLE PRECISION -- (observed - expected) / (1 - expected): 1 for the same errors.
 )
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 AS $$
@@ -188,3 +188,7 @@ BEGIN
     FROM pair;
 END
 $$;
+
+COMMENT ON FUNCTION error_consistency_between(TEXT, TEXT, INTEGER, INTEGER, BOOLEAN) IS
+'Do the runs of one ensemble err on the same examples as those of another? Kappa of every pair '
+'(Meding 2022).';

@@ -6,7 +6,10 @@
 --
 -- PL/pgSQL keeps its plan: as a filter on a table it may be asked for each row.
 
-CREATE FUNCTION example_block(ensemble TEXT, example_id INTEGER)
+CREATE FUNCTION example_block(
+    ensemble TEXT, -- Name of an ensemble.
+    example_id INTEGER -- Number of the example in its dataset, as in the views.
+)
 RETURNS INTEGER
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE COST 10000
 AS $$
@@ -29,3 +32,6 @@ BEGIN
     RETURN answer;
 END
 $$;
+
+COMMENT ON FUNCTION example_block(TEXT, INTEGER) IS
+'The block that an example of an ensemble''s dataset is stored in, for views to read no other.';

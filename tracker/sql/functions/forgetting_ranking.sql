@@ -8,16 +8,19 @@
 -- the least forgotten within the split, equals sharing the best. Any other policy is an error, and
 -- so is an unknown ensemble.
 
-CREATE FUNCTION forgetting_ranking(ensemble TEXT, never_learned TEXT DEFAULT 'infinite')
+CREATE FUNCTION forgetting_ranking(
+    ensemble TEXT, -- Name of an ensemble.
+    never_learned TEXT DEFAULT 'infinite' -- 'zero', 'evaluations' or 'infinite': see above.
+)
 RETURNS TABLE (
-    split TEXT,
-    example_id INTEGER,
-    "position" INTEGER, -- noqa: RF06, a reserved word here
-    label INTEGER,
-    runs INTEGER,
-    never_learned_runs INTEGER,
-    forgetting_events DOUBLE PRECISION,
-    rank BIGINT
+    split TEXT, -- Split of the dataset: train or test.
+    example_id INTEGER, -- Number of the example in its dataset: the splits follow each other.
+    "position" INTEGER, -- 0-based place of the example in its split. -- noqa: RF06
+    label INTEGER, -- Index of the labelled class.
+    runs INTEGER, -- Counted runs that have recorded anything.
+    never_learned_runs INTEGER, -- Those of them that never have the example right.
+    forgetting_events DOUBLE PRECISION, -- Sum over the runs, with what never_learned adds.
+    rank BIGINT -- 1 is the least forgotten of its split; equals share the best.
 )
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 50000
 AS $$
@@ -79,3 +82,7 @@ BEGIN
     ) AS scored;
 END
 $$;
+
+COMMENT ON FUNCTION forgetting_ranking(TEXT, TEXT) IS
+'Examples from rarely to often forgotten, with a policy for those that are never learned (Toneva '
+'2019).';

@@ -5,15 +5,18 @@
 -- Of the runs whose predicted classes are known there; no rows where there are none. An unknown
 -- ensemble is an error.
 
-CREATE FUNCTION induced_class_at(ensemble TEXT, evaluation INTEGER)
+CREATE FUNCTION induced_class_at(
+    ensemble TEXT, -- Name of an ensemble.
+    evaluation INTEGER -- Ordinal of the evaluation; 0 is the untrained network.
+)
 RETURNS TABLE (
-    split TEXT,
-    example_id INTEGER,
-    "position" INTEGER, -- noqa: RF06
-    label INTEGER,
-    runs INTEGER,
-    induced_class INTEGER,
-    induced_share DOUBLE PRECISION
+    split TEXT, -- Split of the dataset: train or test.
+    example_id INTEGER, -- Number of the example in its dataset: the splits follow each other.
+    "position" INTEGER, -- 0-based place of the example in its split. -- noqa: RF06
+    label INTEGER, -- Index of the labelled class.
+    runs INTEGER, -- Counted runs whose predicted classes are known there.
+    induced_class INTEGER, -- Index of the class that most of them predict.
+    induced_share DOUBLE PRECISION -- Share of them that predict it, from 0 to 1.
 )
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE ROWS 50000
 AS $$
@@ -76,3 +79,6 @@ BEGIN
     ) AS expanded;
 END
 $$;
+
+COMMENT ON FUNCTION induced_class_at(TEXT, INTEGER) IS
+'The class that most runs predict for each example at one evaluation (Hacohen 2019).';

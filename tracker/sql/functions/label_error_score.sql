@@ -10,10 +10,10 @@
 -- One expression, so that the planner inlines it.
 
 CREATE FUNCTION label_error_score(
-    accessibility DOUBLE PRECISION,
-    consensus_share DOUBLE PRECISION,
-    most_right DOUBLE PRECISION DEFAULT 0.1,
-    least_agreed DOUBLE PRECISION DEFAULT 0.5
+    accessibility DOUBLE PRECISION, -- Share of all answers that were the label, or confidence.
+    consensus_share DOUBLE PRECISION, -- Share of the runs that vote for another class in the end.
+    most_right DOUBLE PRECISION DEFAULT 0.1, -- Not suspected where accessibility is above it.
+    least_agreed DOUBLE PRECISION DEFAULT 0.5 -- Nor where consensus_share is not above it.
 )
 RETURNS DOUBLE PRECISION
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -24,3 +24,8 @@ AS $$
             THEN consensus_share - accessibility
     END
 $$;
+
+COMMENT ON FUNCTION label_error_score(
+    DOUBLE PRECISION, DOUBLE PRECISION, DOUBLE PRECISION, DOUBLE PRECISION
+) IS
+'How much an ensemble contradicts the label of an example; NULL where it is not suspected.';

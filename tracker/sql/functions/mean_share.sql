@@ -39,3 +39,6 @@ AS $$
         )
     END
 $$;
+
+COMMENT ON FUNCTION mean_share(INTEGER[], INTEGER[], INTEGER[]) IS
+'Mean over evaluations of the share of runs that are right, for each example in slot order.';

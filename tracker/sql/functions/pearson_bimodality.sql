@@ -31,3 +31,6 @@ AS $$
         ) AS bar
     ) AS moment
 $$;
+
+COMMENT ON FUNCTION pearson_bimodality(DOUBLE PRECISION[]) IS
+'kurtosis - skewness^2 - 1 of a histogram: 0 for two points, lower is more bimodal.';

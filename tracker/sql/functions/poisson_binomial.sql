@@ -28,3 +28,6 @@ BEGIN
     RETURN mass;
 END
 $$;
+
+COMMENT ON FUNCTION poisson_binomial(DOUBLE PRECISION[]) IS
+'The distribution of the number of successes of independent trials with these probabilities.';

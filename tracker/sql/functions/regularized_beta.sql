@@ -140,3 +140,11 @@ BEGIN
     RETURN nullif(low, 0);
 END
 $$;
+
+COMMENT ON FUNCTION regularized_beta(DOUBLE PRECISION, DOUBLE PRECISION, DOUBLE PRECISION) IS
+'The regularized incomplete beta function I_x(a, b).';
+COMMENT ON FUNCTION correlation_p_value(DOUBLE PRECISION, BIGINT) IS
+'Two-sided p-value of a correlation of n pairs, by Student''s t.';
+COMMENT ON FUNCTION median_interval_rank(BIGINT, DOUBLE PRECISION) IS
+'The rank l for which the l-th smallest and l-th largest of n values enclose the median with this '
+'confidence.';

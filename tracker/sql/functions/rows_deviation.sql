@@ -39,3 +39,6 @@ BEGIN
     RETURN ARRAY(SELECT sqrt(so_far / rows) FROM unnest(total) AS so_far);
 END
 $$;
+
+COMMENT ON FUNCTION rows_deviation(REAL[], DOUBLE PRECISION[]) IS
+'Population standard deviation over the rows of an array, for each column.';

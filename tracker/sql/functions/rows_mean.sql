@@ -43,3 +43,6 @@ BEGIN
     RETURN ARRAY(SELECT so_far / rows FROM unnest(total) AS so_far);
 END
 $$;
+
+COMMENT ON FUNCTION rows_mean(REAL[]) IS
+'Mean over the rows of an array, for each column.';

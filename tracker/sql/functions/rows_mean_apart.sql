@@ -108,3 +108,7 @@ BEGIN
     ];
 END
 $$;
+
+COMMENT ON FUNCTION rows_mean_apart(REAL[], BIT VARYING[]) IS
+'Means over the rows of an array, for each column: over the rows whose bitmap has it not set, and '
+'those that have.';

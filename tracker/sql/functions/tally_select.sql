@@ -60,3 +60,10 @@ AS $$
         FROM unnest(tallies) AS cell (count)
     ) AS place
 $$;
+
+COMMENT ON FUNCTION tally_total(BIGINT[]) IS
+'How often each value occurs in all rows of tallies.';
+COMMENT ON FUNCTION tally_select(BIGINT[], BIGINT) IS
+'The k-th smallest value of tallies, k from 1.';
+COMMENT ON FUNCTION tally_percentile(BIGINT[], DOUBLE PRECISION) IS
+'The value of tallies below which this share of them lies, interpolated.';

@@ -73,3 +73,6 @@ BEGIN
     );
 END
 $$;
+
+COMMENT ON FUNCTION unslice(BIT VARYING[]) IS
+'One integer per example from slices or bit planes, in slot order.';

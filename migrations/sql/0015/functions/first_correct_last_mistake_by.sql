@@ -15,15 +15,19 @@
 -- so that first_correct >= accuracy >= last_mistake. An unknown ensemble, a split that it has not,
 -- bands of another size and a band below 1 are errors.
 
-CREATE FUNCTION first_correct_last_mistake_by(ensemble TEXT, split TEXT, bands INTEGER[])
+CREATE FUNCTION first_correct_last_mistake_by(
+    ensemble TEXT, -- Name of an ensemble.
+    split TEXT, -- Split of its dataset, such as train.
+    bands INTEGER[] -- The band of each example, from 1, in order of position; NULL for none.
+)
 RETURNS TABLE (
-    band INTEGER,
-    evaluation INTEGER,
-    runs INTEGER,
-    examples INTEGER,
-    first_correct DOUBLE PRECISION,
-    accuracy DOUBLE PRECISION,
-    last_mistake DOUBLE PRECISION
+    band INTEGER, -- One of `bands`; 0 is all examples.
+    evaluation INTEGER, -- Ordinal of the evaluation; 0 is the untrained network.
+    runs INTEGER, -- Counted runs that have recorded the evaluation.
+    examples INTEGER, -- Examples of the band.
+    first_correct DOUBLE PRECISION, -- FC: share once right, up to this evaluation.
+    accuracy DOUBLE PRECISION, -- Share that is right at this evaluation.
+    last_mistake DOUBLE PRECISION -- LM: share that is right at this evaluation and all later ones.
 )
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
 AS $$
@@ -140,3 +144,7 @@ BEGIN
     GROUP BY tally.band, tally.evaluation;
 END
 $$;
+
+COMMENT ON FUNCTION first_correct_last_mistake_by(TEXT, TEXT, INTEGER[]) IS
+'Curves of learning of a split, for bands of examples by any score; band 0 is all examples (Hu '
+'2022).';
