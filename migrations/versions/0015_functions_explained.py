@@ -16,13 +16,15 @@ SCRIPTS = (
     "functions/dichotomy_summary_at",
     "functions/first_correct_last_mistake_by",
     "comments",
+    "views/example_label",
 )
 BEFORE = {
     "functions/dichotomous_difficulty": "0002",
     "functions/dichotomy_summary_at": "0013",
     "functions/first_correct_last_mistake_by": "0013",
+    "views/example_label": "0010",
 }
-"""By which revision each was frozen as it was: with the same arguments."""
+"""By which revision each was frozen as it was: with the same arguments or columns."""
 COMMENTED = (
     "bitslice_count(BIT VARYING[])",
     "bitslice_add(BIT VARYING[], BIT VARYING[])",

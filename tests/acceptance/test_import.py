@@ -158,6 +158,23 @@ def files(folder: Path) -> dict[str, Path]:
     return made
 
 
+@pytest.mark.parametrize("label", [None, [2, 0, 1]])
+def test_examples_without_a_label_are_told_of(
+    tracker: Typed, tmp_path: Path, label: list[int] | None
+) -> None:
+    """Else the class in its place looks like one of the file's."""
+    arrays = {} if label is None else {"label": np.array(label)}
+    np.savez(tmp_path / "theirs.npz", correct=np.eye(3, dtype=bool)[None], **arrays)
+    done = tracker.run("import", str(tmp_path / "theirs.npz"), "--name", "theirs")
+    assert done.returncode == 0
+    remark = "3 examples without a label: views show class 0, which is called unknown\n"
+    assert (remark in done.stderr) == (label is None)
+    labels = tracker.sql(
+        "SELECT label FROM example_label WHERE ensemble = 'theirs' ORDER BY position"
+    )
+    assert [int(value) for (value,) in labels] == (label or [0, 0, 0])
+
+
 def test_every_format_gives_the_same(tracker: Typed, tmp_path: Path) -> None:
     made = files(tmp_path)
     for number, file in enumerate(made.values()):

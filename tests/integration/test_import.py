@@ -232,7 +232,8 @@ def test_signals_and_their_summaries(engine: Engine, tmp_path: Path, signal: str
 def test_right_and_wrong_alone(engine: Engine, tmp_path: Path) -> None:
     told = story()
     file = npz(tmp_path, correct=told.correct[:, :, 1:], example=np.arange(100, 120))
-    import_ensemble(engine, [file], "theirs", split="test")
+    imported = import_ensemble(engine, [file], "theirs", split="test")
+    assert (imported.unlabelled, imported.unlabelled_class) == (20, 0)
     with engine.connect() as connection:
         assert connection.scalars(select(Dataset.class_names)).one() == ["unknown"]
         sources = connection.scalars(select(Example.source_position).order_by(Example.position))
@@ -248,7 +249,9 @@ def test_labels_that_nobody_tells(engine: Engine, tmp_path: Path) -> None:
     told = story()
     predicted, correct = told.predicted[:, :, 1:].copy(), told.correct[:, :, 1:].copy()
     predicted[:, 7], correct[:, 7] = 1, False
-    import_ensemble(engine, [npz(tmp_path, predicted=predicted, correct=correct)], "theirs")
+    file = npz(tmp_path, predicted=predicted, correct=correct)
+    imported = import_ensemble(engine, [file], "theirs")
+    assert (imported.unlabelled, imported.unlabelled_class) == (1, 5)
     with engine.connect() as connection:
         assert connection.scalars(select(Dataset.class_names)).one() == [*"01234", "unknown"]
         labels = connection.scalars(select(Example.label).order_by(Example.position)).all()

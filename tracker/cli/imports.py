@@ -87,5 +87,10 @@ def _tell(imported: Imported) -> None:
     )
     if imported.ignored:
         note(f"left out, because nothing is made of them: {', '.join(imported.ignored)}")
+    if imported.unlabelled:
+        note(
+            f"{counted(imported.unlabelled, 'example')} without a label: views show class "
+            f"{imported.unlabelled_class}, which is called unknown"
+        )
     option = "" if DEFAULT_SPLIT in imported.sizes else f" --split {next(iter(imported.sizes))}"
     note(f"next: `tracker show {imported.ensemble}{option}`")

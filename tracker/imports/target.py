@@ -40,6 +40,8 @@ class Target:
     from its first one, whatever the order of its splits."""
     labels: NDArray[np.int64] | None
     """Class of each of the file's examples [X]; None where nobody knows them."""
+    unlabelled: int = 0
+    """Examples whose label nobody knows: they have the dataset's last class, `UNKNOWN_CLASS`."""
 
 
 def own_target(connection: Connection, name: str, trajectories: Trajectories) -> Target:
@@ -55,7 +57,7 @@ def own_target(connection: Connection, name: str, trajectories: Trajectories) ->
     told = trajectories.has_labels
     labels = {split: _labels(part) for split, part in trajectories.splits.items()}
     classes = [str(index) for index in range(trajectories.num_classes)]
-    unlabelled = any((part == UNKNOWN).any() for part in labels.values())
+    unlabelled = sum(int((part == UNKNOWN).sum()) for part in labels.values())
     if unlabelled and trajectories.output_classes is not None:
         raise refuse(
             trajectories.what,
@@ -84,7 +86,7 @@ def own_target(connection: Connection, name: str, trajectories: Trajectories) ->
             f"or give --dataset {name} if these are its examples"
         ) from None
     whole = np.concatenate(list(labels.values()))
-    return Target(dataset, _layout(dataset, trajectories), whole if told else None)
+    return Target(dataset, _layout(dataset, trajectories), whole if told else None, unlabelled)
 
 
 def _labels(part: Examples) -> NDArray[np.int64]:

@@ -47,6 +47,10 @@ class Imported:
     outcomes: int
     ignored: tuple[str, ...]
     """Parts of the file that nothing was made of."""
+    unlabelled: int
+    """Examples that nobody tells the label of."""
+    unlabelled_class: int | None
+    """Index of the class that views show of them; None where there are none."""
 
 
 def check_new(connection: Connection, name: str, dataset: str | None) -> None:
@@ -102,6 +106,8 @@ def write_ensemble(
         evaluations=evaluations,
         outcomes=evaluations * trajectories.size,
         ignored=tuple(trajectories.ignored),
+        unlabelled=target.unlabelled,
+        unlabelled_class=target.dataset.num_classes - 1 if target.unlabelled else None,
     )
 
 

@@ -3,7 +3,9 @@
 -- Source: label noise Baldock 2021 s.3.2, random labels Zhang 2016 as in Hacohen 2020 s.5.2.
 --
 -- For joining any view of examples to, USING (ensemble_id, example_id).
--- Never NULL: without label noise every label is the original one.
+-- Never NULL: without label noise every label is the original one. Of an imported example whose
+-- label the file does not tell, it is the class that comes after those of the file, which is called
+-- unknown: 0 where the file has right and wrong alone.
 
 CREATE VIEW example_label AS
 SELECT
@@ -33,6 +35,7 @@ COMMENT ON COLUMN example_label.example_id IS
 'Number of the example in its dataset: the splits follow each other.';
 COMMENT ON COLUMN example_label.position IS '0-based place of the example in its split.';
 COMMENT ON COLUMN example_label.label IS
-'Index of the labelled class: what runs were told, and what right and wrong are measured by.';
+'Index of the labelled class: what runs were told, and what right and wrong are measured by; the '
+'last class, unknown, of imported examples whose label nobody tells.';
 COMMENT ON COLUMN example_label.block IS
 'Block that the example is stored in: see the table block, and the function example_block.';
