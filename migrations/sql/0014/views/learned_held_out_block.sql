@@ -50,17 +50,29 @@ FROM (
         bitslice_sum(bitslice_mask(history_block.last_mistake, side.members)) AS last_mistake,
         bitslice_sum(bitslice_mask(history_block.forgotten, side.members)) AS forgotten
     FROM history_block
-    -- By the ensemble too, so that a filter on its name reaches both.
-    INNER JOIN run_held_out
-        ON
-            history_block.ensemble = run_held_out.ensemble
-            AND history_block.run_id = run_held_out.run_id
-            AND history_block.block = run_held_out.block
+    -- Not run_held_out, which says the same: it would be joined as if it had few rows, and history
+    -- be made once for each of them.
+    LEFT JOIN run_block
+        ON history_block.run_id = run_block.run_id AND history_block.block = run_block.block
     CROSS JOIN
         LATERAL (
             VALUES
-            (FALSE, ~run_held_out.held_out),
-            (TRUE, run_held_out.held_out)
+            (
+                FALSE,
+                CASE
+                    WHEN run_block.held_out IS NOT NULL THEN ~run_block.held_out
+                    WHEN history_block.split = 'train'
+                        THEN history_block.ever | ~history_block.ever
+                END
+            ),
+            (
+                TRUE,
+                CASE
+                    WHEN run_block.held_out IS NOT NULL THEN run_block.held_out
+                    WHEN history_block.split <> 'train'
+                        THEN history_block.ever | ~history_block.ever
+                END
+            )
         ) AS side (held_out, members)
     WHERE bit_count(side.members) > 0
     GROUP BY
