@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constrai
 
 .PHONY: help install lint test chaos load docs demo bench-store bench-sampler bench-probes bench-depth bench-labels clean
 help:
-	@echo "make demo   the whole path on real digits: train, store, query, reorder (a minute or two)"
+	@echo "make demo   the whole path on real digits: train, store, query, reorder (half a minute to two)"
 	@echo "make install  tracker and its tools into .venv; the others do it by themselves"
 	@echo "make test   every test, on the embedded servers and on external ones where they answer"
 	@echo "make chaos  faults of all sorts while runs train, and every block compared; docs/operations.md"

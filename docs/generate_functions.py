@@ -39,7 +39,7 @@ INTRODUCTION = """\
 Made by `make docs` from the headers and comments in `tracker/sql/functions`: change those.
 Functions are asked in `tracker psql`; `\\df+ NAME` there shows what each is. Those of the first
 part answer questions about ensembles, beside the [views](views.md): `SELECT * FROM` those that
-return a table. The others read bitmaps and slices. [papers.md](papers.md) has the papers.
+return a table. The others are what the views are made of. [papers.md](papers.md) has the papers.
 """
 
 BLOCKS = """\

@@ -100,7 +100,7 @@ def string(strings: str) -> str:
 def paragraphs(header: str) -> Iterator[str]:
     """A header's title, grain and source, then its other paragraphs; code keeps its lines."""
     lines = [line.removeprefix("--").removeprefix(" ") for line in header.strip().splitlines()]
-    yield capital(lines[0].partition(": ")[2])
+    yield _capital(lines[0].partition(": ")[2])
     held: list[str] = []
     for line in [*lines[1:], ""]:
         starts = re.match(r"(Grain|Source): ", line)
@@ -118,7 +118,7 @@ def _paragraph(lines: list[str]) -> str:
     return re.sub(r"^(Grain|Source): ", r"*\1:* ", "\n".join(lines))
 
 
-def capital(title: str) -> str:
+def _capital(title: str) -> str:
     """A header's title as a sentence."""
     return f"{title[:1].upper()}{title[1:]}{'' if title[-1:] in '?.' else '.'}"
 

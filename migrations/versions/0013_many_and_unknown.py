@@ -1,9 +1,7 @@
-"""Numbers of any width in forgetting and tp_agreement; unknown ensembles are errors of functions.
+"""Numbers of any width in forgetting, tp_agreement and induced_class; unknown ensembles are errors of functions.
 
 Revision: 0013
 """
-
-from alembic import op
 
 from migrations.frozen import run_scripts
 
@@ -14,6 +12,7 @@ down_revision = "0012"
 SCRIPTS = (
     "views/tp_agreement",
     "views/forgetting",
+    "views/induced_class",
     "functions/cross_consistency_of",
     "functions/dichotomy_summary_at",
     "functions/example_block",
@@ -24,6 +23,7 @@ SCRIPTS = (
 BEFORE = {
     "views/tp_agreement": "0011",
     "views/forgetting": "0010",
+    "views/induced_class": "0010",
     "functions/cross_consistency_of": "0002",
     "functions/dichotomy_summary_at": "0002",
     "functions/example_block": "0010",

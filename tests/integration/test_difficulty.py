@@ -199,7 +199,8 @@ def test_dichotomy(connection: Connection) -> None:
         (4, "impossible"),
     ]
     # Two of four would be both.
-    assert ask(connection, "SELECT dichotomous_difficulty(4, 4, 2)") == [(None,)]
+    for arguments in ("4, 4, 2", "NULL, 4, 1", "2, NULL, 1", "2, 4, NULL"):
+        assert ask(connection, f"SELECT dichotomous_difficulty({arguments})") == [(None,)]
 
 
 @pytest.mark.parametrize(
@@ -209,6 +210,8 @@ def test_dichotomy(connection: Connection) -> None:
         ("13, 10, 1", "runs_correct must be from 0 to the 10 runs, got 13"),
         ("-1, 10, 0", "runs_correct must be from 0 to the 10 runs, got -1"),
         ("11, 10", "runs_correct must be from 0 to the 10 runs, got 11"),
+        ("5, 0", "runs_correct must be from 0 to the 0 runs, got 5"),
+        ("9, 4, 2", "runs_correct must be from 0 to the 4 runs, got 9"),
     ],
 )
 def test_dichotomous_difficulty_refuses_what_cannot_be(

@@ -283,7 +283,11 @@ def test_a_view_over_all_examples_makes_something_of_every_block(
 
 
 @pytest.mark.parametrize(
-    "view", ["agreement", "agreement_by_held_out", "el2n", "el2n_by_held_out", "forgetting"]
+    "view",
+    [
+        *("agreement", "agreement_by_held_out", "el2n", "el2n_by_held_out", "forgetting"),
+        "signal_by_held_out",
+    ],
 )
 @pytest.mark.parametrize("block", ["", "AND block = example_block('asked', 0)"])
 def test_blocks_are_shared_out_to_parallel_workers(

@@ -406,6 +406,19 @@ def test_what_is_asked_for_is_not_there_yet(engine: Engine, typed: Callable[...,
     assert "rows of prediction_depth come from `tracker enqueue" in noted
 
 
+def test_of_a_view_of_ones_own_no_reason_is_known(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its column `ensemble` may name anything."""
+    with engine.begin() as connection:
+        connection.execute(text("CREATE VIEW mine AS SELECT 'one' AS ensemble, 1 AS number"))
+    monkeypatch.setattr(command, "open_reader", lambda: engine)
+    app = typer.Typer()
+    app.command()(command.query)
+    result = CliRunner().invoke(app, ["mine", "--where", "ensemble=other"])
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "no rows\n", "")
+
+
 @pytest.mark.embedded_only
 def test_columns_that_a_narrow_table_knows_are_those_of_views(connection: Connection) -> None:
     known = {name for columns in list_views(connection).values() for name in columns}

@@ -78,6 +78,10 @@ def test_forgetting_with_the_most_classes_and_evaluations(connection: Connection
     assert ask(connection, query) == [(65_535, 65_535, None), (0, 1, 2), (32_768, 0, 1)]
 
 
+INDUCED = "SELECT predictions, induced_share FROM induced_class ORDER BY example_id"
+SHARES = (1, 20_001 / 40_001, 20_001 / 40_001, 1)
+
+
 def test_a_run_that_was_scored_at_every_step(connection: Connection) -> None:
     """40,000 evaluations, every one recorded: right at all, at even ones, at odd ones, at none."""
     last = 40_000
@@ -92,6 +96,14 @@ def test_a_run_that_was_scored_at_every_step(connection: Connection) -> None:
         (2, last // 2, last // 2, 1, last, None, False, False),
         (0, 0, 0, None, last, None, True, False),
     ]
+    # Votes of one class have 16 digits and, with a second run, 17.
+    assert ask(connection, INDUCED) == [(last + 1, pytest.approx(share)) for share in SHARES]
+    second = recorded.run_ids[0] + 1
+    copied(connection, "run", f"WHERE t.id = {second - 1}", seed="t.seed + 1", id=str(second))
+    for table in ("evaluation", "outcome_block"):
+        copied(connection, table, f"WHERE run_id = {second - 1}", run_id=str(second))
+    assert ask(connection, INDUCED) == [(2 * last + 2, pytest.approx(share)) for share in SHARES]
+    connection.execute(text(f"DELETE FROM run WHERE id = {second}"))
     query = "SELECT accessibility, forgetting_events, learned_share FROM learning_order ORDER BY 1"
     assert ask(connection, query) == [
         (0, 0, 0),

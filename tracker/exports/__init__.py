@@ -94,13 +94,13 @@ def export(
 
 def _check_recorded(connection: Connection, subject: Subject, table: str) -> None:
     info = describe_ensemble(connection, subject.ensemble)
-    is_outcome = table == outcomes.TABLE
     # Outcomes of failed runs are exported too, which no view counts.
-    if is_outcome and subject.runs:
-        return
-    if lacks_outcomes(connection, info, table):
+    if table != outcomes.TABLE:
+        if lacks_outcomes(connection, info, table):
+            raise TrackerError(no_outcomes(info))
+    elif not subject.runs and not find_subject(connection, subject.ensemble, complete=False).runs:
         raise TrackerError(no_outcomes(info))
-    if is_outcome:
+    elif not subject.runs:
         raise TrackerError(
             f"no run of ensemble {info.ensemble!r} is complete (runs: {info.states}): without "
             "--complete, what the others have recorded is exported"

@@ -4,18 +4,16 @@ from collections.abc import Callable, Collection, Mapping
 
 from sqlalchemy import Connection
 
+from tracker.db.schema import VIEWS
 from tracker.reports.curves import evaluations
 from tracker.reports.ensembles import EnsembleInfo, describe_ensemble
 from tracker.reports.needs import VIEW_NEEDS
 from tracker.reports.subject import no_outcomes
+from tracker.reports.types import tells_types
 from tracker.specs import EnsembleSpec
 
 WITHOUT_OUTCOMES = ("counted_run", "example_label", "run_history", "run_progress")
 """Views that have rows of an ensemble before any of its runs has recorded an evaluation."""
-
-
-def _is_split_and_probed(spec: EnsembleSpec) -> bool:
-    return spec.split is not None and spec.probe is not None
 
 
 IS_ASKED_FOR: Mapping[str, Callable[[EnsembleSpec], bool]] = {
@@ -25,7 +23,7 @@ IS_ASKED_FOR: Mapping[str, Callable[[EnsembleSpec], bool]] = {
     "signal": lambda spec: bool(spec.recording.signals),
     # Summaries are made of every training.
     **dict.fromkeys(("data_map", "aum", "run_signal", "signal_by_held_out"), lambda _: True),
-    **dict.fromkeys(("difficulty_type", "difficulty_type_summary"), _is_split_and_probed),
+    **dict.fromkeys(("difficulty_type", "difficulty_type_summary"), tells_types),
     "probe_vote": lambda spec: spec.probe is not None and spec.probe.votes,
 }
 """By view of VIEW_NEEDS: whether an ensemble was enqueued for what its rows come from."""
@@ -51,6 +49,8 @@ def reason(
     NotFoundError
         If there is no such ensemble.
     """
+    if view not in VIEWS:  # one of the user's own
+        return None
     infos = [describe_ensemble(connection, name) for name in ensembles]
     for info in infos:
         if lacks_outcomes(connection, info, view):

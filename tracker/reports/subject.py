@@ -61,7 +61,7 @@ def find_subject(connection: Connection, ensemble: str, split: str) -> Subject:
 
 
 def no_outcomes(info: EnsembleInfo) -> str:
-    """That none of the ensemble's runs has recorded an evaluation, and what to do about it."""
+    """That no run that counts has recorded an evaluation, and what to do about it."""
     what_to_do = "`tracker status` says what its runs do, `tracker worker` trains the queued ones"
     if info.runs and not info.open_runs:
         what_to_do = f"`tracker retry {info.ensemble}` queues failed and cancelled runs again"

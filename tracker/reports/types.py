@@ -9,6 +9,7 @@ from sqlalchemy import Connection, TableClause, func, select
 from tracker.db.models import ProbedEvaluation, Run
 from tracker.ensembles import get_ensemble_id
 from tracker.errors import TrackerError
+from tracker.holdout import Part
 from tracker.reports import views
 from tracker.reports.ensembles import EnsembleInfo
 from tracker.reports.subject import find_subject
@@ -152,9 +153,13 @@ def _counted_runs(info: EnsembleInfo) -> int:
 
 def _is_to_come(info: EnsembleInfo) -> bool:
     """Whether runs still train that were asked for all that types need."""
-    spec = info.spec
-    asked = isinstance(spec, EnsembleSpec) and spec.split is not None and spec.probe is not None
-    return asked and info.open_runs > 0
+    return isinstance(info.spec, EnsembleSpec) and tells_types(info.spec) and info.open_runs > 0
+
+
+def tells_types(spec: EnsembleSpec) -> bool:
+    """Whether its runs are probed, and some may train on what others hold out."""
+    apart = spec.split is not None and not isinstance(spec.split, Part)
+    return apart and spec.probe is not None
 
 
 def _summary(connection: Connection, ensemble: str) -> tuple[TypeRow, ...]:

@@ -4,7 +4,8 @@
 --
 -- Trivial is right in all runs but at most `tolerance`, impossible in at most `tolerance` runs.
 -- NULL where no more than 2 tolerance runs are counted, as at an evaluation that few have reached:
--- an example could be both. A tolerance below 0 is an error, and so are more right runs than runs.
+-- an example could be both; and for NULL. A tolerance below 0 is an error, and so are right runs
+-- below 0 or more than runs.
 -- One expression, so that the planner inlines it: the views ask it for every example.
 
 -- Says what is wrong. A function of its own, because an expression cannot raise; it counts as cheap
@@ -30,9 +31,15 @@ CREATE FUNCTION dichotomous_difficulty(
 RETURNS TEXT
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
+    -- Each answer is checked on its own, which costs less than to check everything first.
     SELECT CASE
         WHEN tolerance < 0 THEN dichotomy_refusal(runs_correct, runs, tolerance)
-        WHEN runs <= 2 * tolerance THEN NULL
+        WHEN runs - tolerance <= tolerance
+            THEN
+                CASE
+                    WHEN runs_correct < 0 OR runs_correct > runs
+                        THEN dichotomy_refusal(runs_correct, runs, tolerance)
+                END
         WHEN runs_correct >= runs - tolerance
             THEN
                 CASE
@@ -45,7 +52,7 @@ AS $$
                     WHEN runs_correct < 0 THEN dichotomy_refusal(runs_correct, runs, tolerance)
                     ELSE 'impossible'
                 END
-        ELSE 'in between'
+        WHEN runs_correct < runs - tolerance THEN 'in between'
     END
 $$;
 

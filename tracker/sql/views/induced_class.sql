@@ -40,8 +40,11 @@ FROM (
             vote.dataset_id,
             vote.block,
             vote.split,
-            -- Every vote of an example is for one class.
-            sum(bitslice_value(vote.votes, 0))::INTEGER AS predictions,
+            -- Every vote of an example is for one class. Sixteen digits are read at a time.
+            sum(
+                bitslice_value(vote.votes, 0)
+                + 65536 * coalesce(bitslice_value(vote.votes[17:], 0), 0)
+            )::INTEGER AS predictions,
             bitslice_winner(
                 bitslice_greatest(
                     bitslice_claim(

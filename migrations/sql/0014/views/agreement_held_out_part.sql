@@ -29,6 +29,7 @@ FROM
             run_held_out.split,
             dataset.num_classes,
             outcome_block.evaluation,
+            -- In whatever order, but all three in the same.
             array_agg(outcome_block.predicted) AS votes,
             array_agg(~run_held_out.held_out) AS trained_on,
             array_agg(run_held_out.held_out) AS held_out,
