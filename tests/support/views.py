@@ -100,7 +100,6 @@ VIEWS = {
     "accessibility": View(("ensemble_id", "example_id"), reference.accessibility),
     "learned_block": View(("ensemble_id", "block"), reference_blocks.learned_block, slices=LEARNED),
     "learning_order": View(("ensemble_id", "example_id"), reference.learning_order),
-    "run_held_out": View(("run_id", "block"), reference_held_out.run_held_out),
     "learned_held_out_block": View(
         ("ensemble_id", "block", "held_out"),
         reference_blocks.learned_held_out_block,
@@ -120,6 +119,7 @@ VIEWS = {
         slices=("agreeing",),
     ),
     "agreement": View(("ensemble_id", "example_id", "evaluation"), reference_runs.agreement),
+    "run_held_out": View(("run_id", "block"), reference_held_out.run_held_out),
     "agreement_held_out_part": View(
         ("ensemble_id", "block", "evaluation", "held_out"),
         reference_held_out.agreement_held_out_part,
