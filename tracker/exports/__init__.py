@@ -93,15 +93,15 @@ def export(
 
 
 def _check_recorded(connection: Connection, subject: Subject, table: str) -> None:
-    info = describe_ensemble(connection, subject.ensemble)
     # Outcomes of failed runs are exported too, which no view counts.
-    if table != outcomes.TABLE:
-        if lacks_outcomes(connection, info, table):
-            raise TrackerError(no_outcomes(info))
-    elif not subject.runs and not find_subject(connection, subject.ensemble, complete=False).runs:
-        raise TrackerError(no_outcomes(info))
-    elif not subject.runs:
+    is_outcome = table == outcomes.TABLE
+    if is_outcome and subject.runs:
+        return
+    info = describe_ensemble(connection, subject.ensemble)
+    if is_outcome and find_subject(connection, subject.ensemble, complete=False).runs:
         raise TrackerError(
             f"no run of ensemble {info.ensemble!r} is complete (runs: {info.states}): without "
             "--complete, what the others have recorded is exported"
         )
+    if is_outcome or lacks_outcomes(connection, info, table):
+        raise TrackerError(no_outcomes(info))
